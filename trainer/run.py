@@ -26,6 +26,7 @@ from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.rankings import Rankings
 from trainer.prove.report import files
+from trainer.prove.report.advice import Spelled, unknown
 from trainer.prove.report.files import About
 from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Made, Report
@@ -37,10 +38,8 @@ from trainer.train import mixing, start, tuning
 from trainer.train.schedule import Schedule
 from trainer.train.start import Start
 
-# Folds, where one split would leave too few queries to test on.
-_FOLDS = 5
 # The fewest queries without a common answer that are divided into folds.
-_GROUPS = 2 * _FOLDS
+_GROUPS = 2 * folds.USUAL
 # Documents on which a package is compared with the model that was saved in it.
 _COMPARED = 64
 
@@ -50,7 +49,7 @@ class RunPlan:
     """How to train, which thresholds the result must pass, the package's name, and the folder of the run.
 
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
-    `links` lead the report's questions to a console, and `command` is named in it. `packs_report` puts it into the
+    `links` lead the report's questions to a console, and the `command` is named in it. `packs_report` puts it into the
     package as well. `folds` are models that test each other's queries; None: as many as a verdict takes. `budget` are
     the seconds that the run may take (None: no limit).
     """
@@ -63,7 +62,7 @@ class RunPlan:
     allow_hub: bool
     links: Links | None = None
     packs_report: bool = True
-    command: str = ""
+    command: Spelled = unknown
     folds: int | None = None
     budget: float | None = None
 
@@ -173,7 +172,7 @@ def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPla
     elif judged < least:
         advice = f"Judge {least - judged} more questions, which makes {least} in all"
     elif made.foldable:
-        advice = f"Run with --folds {_FOLDS}, which tests on all {judged} that are judged"
+        advice = f"Run with --folds {folds.USUAL}, which tests on all {judged} that are judged"
     else:
         advice = (
             f"Judge questions with other answers: questions with a common answer count as one, so that these {judged}"
@@ -202,7 +201,7 @@ def _parts(dataset: Dataset, run_plan: RunPlan) -> list[Dataset]:
         too_few = int(judged * splits.SHARES[-1]) < least <= judged
         # Too few answers may be left for folds, too, and then one split says so.
         wanted = foldable and too_few and len(splits.groups(dataset)) >= _GROUPS
-        return folds.folds(dataset, _FOLDS, recipe.seed) if wanted else []
+        return folds.folds(dataset, folds.USUAL, recipe.seed) if wanted else []
     if count == 1:
         return []
     if not foldable:

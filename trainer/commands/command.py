@@ -37,9 +37,12 @@ class Command(BaseModel, ABC):
     as_json: bool = Field(False, alias="json", description="answer in JSON, and show no progress")
     allow_hub: bool = Field(False, description="let a Hugging Face name be downloaded")
 
-    def spelled(self, name: str) -> str:
-        """The command of that name as somebody could type it, with what a file of settings said, and without keys."""
-        told = self.model_dump(mode="json", include=self.model_fields_set - _SECRET)
+    def spelled(self, name: str, **changes: JsonValue) -> str:
+        """The command of that name as somebody could type it, with what a file of settings said, and without keys.
+
+        `changes` are other values of its fields; None leaves one out.
+        """
+        told = self.model_dump(mode="json", include=self.model_fields_set - _SECRET) | changes
         fields = {field: about for field, about in type(self).model_fields.items() if told.get(field) is not None}
         bare = [_plain(told[field]) for field, about in fields.items() if _POSITIONAL in about.metadata]
         flags: list[str] = []

@@ -1,11 +1,9 @@
 """Flags that several commands share, and the methods that use them."""
 
 import os
-import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -21,6 +19,7 @@ from trainer.prepare import splits
 from trainer.progress import say
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe, SplitMode
+from trainer.train import durations
 
 BASE = Recipe.model_fields["base"].default
 SEED = Recipe.model_fields["seed"].default
@@ -29,8 +28,6 @@ ADMIN_KEY_HELP = (
     "the service's key; none: INSTAR_ADMIN_KEY of the environment, which other users of this machine cannot see"
 )
 _SOURCES = ("person", "sent", "feedback", "click", "generated")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _T = TypeVar("_T", bound=BaseModel)
 Questions = Literal["test", "all"]
 
@@ -49,23 +46,9 @@ def _web_address(url: str | None) -> str | None:
     return url
 
 
-def _seconds(duration: object) -> float:
-    """The seconds of a duration like 15m. Raises BadData if it is none."""
-    spelled = _DURATION.fullmatch(str(duration).strip())
-    if spelled is None or not float(spelled[1]):
-        raise BadData(f"{duration} is no duration: write 90s, 15m or 2h")
-    return float(spelled[1]) * _SECONDS[spelled[2]]
-
-
-def _spelled(seconds: float) -> str:
-    """The duration of so many seconds, as `_seconds` reads it."""
-    for unit in ("h", "m"):
-        if seconds % _SECONDS[unit] == 0:
-            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
-    return f"{Decimal(repr(seconds)).normalize():f}s"
-
-
-Duration = Annotated[float, BeforeValidator(_seconds), PlainSerializer(_spelled, when_used="json-unless-none")]
+Duration = Annotated[
+    float, BeforeValidator(durations.seconds), PlainSerializer(durations.typed, when_used="json-unless-none")
+]
 Address = Annotated[str, AfterValidator(_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -164,13 +147,12 @@ class Splitting(Reading):
 class Asked:
     """Data whose split test has the queries that are asked, and notes on what `--judged` changes.
 
-    `same` is that data as it was before anybody split it. With `--judged` it is there twice: without these judgements
-    and with them.
+    `whole` is that data as it was read, before `--judged`.
     """
 
     dataset: Dataset
     notes: tuple[str, ...]
-    same: tuple[Dataset, ...]
+    whole: Dataset
 
 
 class Asking(Splitting):
@@ -181,15 +163,24 @@ class Asking(Splitting):
     questions: Questions = "test"
 
     def asked(self, source: str) -> Asked:
-        """The data at `source`, and the queries that are asked."""
-        whole = inspection.cleaned(self._load(source).dataset)
-        dataset, _ = splits.split(whole, self.split, self.seed)
-        dataset, notes = self._with_later(dataset, quiet=self.as_json)
-        if self.questions == "all":
-            names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
-            dataset = dataset.with_splits(names)
-        same = (whole,) if self.judged is None else (whole, self._with_later(whole, quiet=True)[0])
-        return Asked(dataset, notes, same)
+        """The data at `source`, and the queries that are asked. Nothing is split if that is all of them."""
+        whole = self._load(source).dataset
+        cleaned = inspection.cleaned(whole)
+        if self.questions == "test":
+            dataset, _ = splits.split(cleaned, self.split, self.seed)
+            return Asked(*self._with_later(dataset, quiet=self.as_json), whole)
+        dataset, notes = self._with_later(cleaned.with_splits({}), quiet=self.as_json)
+        names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
+        if not names:
+            raise BadData("nobody has judged a document good, so there is nothing to ask: judge some questions by hand")
+        return Asked(splits.without_leaks(dataset.with_splits(names)), notes, whole)
+
+    def read_by_run(self, whole: Dataset) -> list[Dataset]:
+        """The data as a run may have divided it: without the judgements of `--judged`, and with them."""
+        same = [inspection.cleaned(whole)]
+        if self.judged is not None:
+            same.append(inspection.cleaned(later.added(whole, self.judged, skip_bad=self.skip_bad)[0]))
+        return same
 
 
 class Remembering(Command):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,7 @@ from trainer.commands.flag_groups import BASE, Asked, Asking, Questions, Remembe
 from trainer.errors import BadData, NotBetter
 from trainer.prove import gate
 from trainer.prove.gate import Thresholds
+from trainer.prove.learned import doubt as learning_doubt
 from trainer.prove.learned import learned_from
 from trainer.prove.report import words
 from trainer.prove.report.links import Links
@@ -43,6 +45,11 @@ class Evaluate(Asking, Remembering, Reporting):
         "test",
         description="judged questions that are asked: test, a fifth of them or those of the data's test split; or all,"
         " for models that have learned from none. A run in folds has trained its package on all",
+    )
+    unseen: bool = Field(
+        False,
+        description="the model has learned from none of these questions; nobody can see that in a manifest of other"
+        " data",
     )
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
 
@@ -74,26 +81,40 @@ class Evaluate(Asking, Remembering, Reporting):
             )
         thresholds = Thresholds()
         verdict = gate.judge(report, thresholds)
-        origin = Origin(self.spelled("evaluate"), began, (datetime.now(UTC) - began).total_seconds())
+        origin = Origin(partial(self.spelled, "evaluate"), began, (datetime.now(UTC) - began).total_seconds())
         files.write(report, verdict, self.out, About(None, Links.to(self.console or self.data), origin))
         table = report.table(enough=verdict.outcome != "INSUFFICIENT")
-        told = words.told(report, verdict, thresholds, origin.command)
+        told = words.told(report, verdict, thresholds, origin.spelled)
         text = f"{table}\n\n{told}\n\n{self.out / 'report.html'}"
         return Answer(text, report.model_dump(mode="json") | {"verdict": verdict.model_dump(mode="json")})
 
     def _made(self, asked: Asked, after: Checkpoint) -> tuple[Made, str]:
         """How the report is made, for its advice, and a note on whether the model has learned from the questions."""
         tested, judged = asked.dataset.good("test").keys(), asked.dataset.good().keys()
-        names = None if after.manifest is None else learned_from(after.manifest, asked.same)
+        names = None if after.manifest is None else learned_from(after.manifest, self.read_by_run(asked.whole))
         learned = None if names is None else len(names & tested)
-        note = f"{len(tested):,} of {len(judged):,} judged questions are asked; "
-        if learned is not None:
-            note += f"the model has learned from {learned:,} of them, as its manifest says"
-        elif after.manifest is None:
-            note += "the model has no manifest, so whether it has learned from any is not known"
+        doubt = learning_doubt(after.manifest, learned)
+        unknown = "whether the model has learned from any is not known"
+        if after.manifest is None:
+            known = f"{unknown}: it has no manifest"
+        elif doubt == "base":
+            known = f"{unknown}: its base had learned before"
+        elif learned is None:
+            known = f"{unknown}: its manifest does not name this data"
         else:
-            note += "the model's manifest names other judgements, so whether it has learned from any is not known"
-        return Made(by="evaluate", judged=len(judged), learned=learned), "; ".join((note, *asked.notes))
+            known = f"the model has learned from {learned:,} of them, as its manifest says"
+        if doubt or learned is None:
+            learned = None
+            known += "; it has learned from none, as --unseen says" if self.unseen else ""
+        made = Made(
+            by="evaluate",
+            judged=len(judged),
+            learned=learned,
+            doubt="" if self.unseen else doubt,
+            unseen=self.unseen and learned is None,
+        )
+        note = f"{len(tested):,} of {len(judged):,} judged questions are asked; {known}"
+        return made, "; ".join((note, *asked.notes))
 
     def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
         """The model after. A reranker stands behind the model before."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -123,7 +124,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.allow_hub,
             Links.to(self._service),
             self.report,
-            self.spelled("run"),
+            partial(self.spelled, "run"),
             self.folds,
             self.budget,
         )

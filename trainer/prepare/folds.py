@@ -13,6 +13,8 @@ from trainer.data.dataset import Dataset, Split
 from trainer.errors import BadData
 from trainer.prepare import splits
 
+# So many are made where nobody says how many.
+USUAL = 5
 # Train and dev of what is not tested.
 _SHARES: splits.Shares = (0.75, 0.25, 0.0)
 

@@ -60,11 +60,13 @@ def score(dataset: Dataset, queries: Sequence[str]) -> Words:
 def _words(text: str, *, whole: bool = False) -> list[str]:
     """The words of a text. Neighbours of a script without spaces are a word for each pair, and one for each character.
 
-    With `whole`, as of a query, only a character without such a neighbour is a word by itself.
+    With `whole`, as of a query, only a character without such a neighbour is a word by itself. A query's characters on
+    both sides of a space are no neighbours, as in the service. A document's are: its lines may end within a word.
     """
     words: list[str] = []
-    for unspaced, run in groupby(spaced(text).split(), lambda word: is_unspaced(word[0])):
-        characters = list(run)
-        pairs = ["".join(pair) for pair in pairwise(characters)] if unspaced else []
-        words += pairs if pairs and whole else [*characters, *pairs]
+    for chunk in text.split() if whole else [text]:
+        for unspaced, run in groupby(spaced(chunk).split(), lambda word: is_unspaced(word[0])):
+            characters = list(run)
+            pairs = ["".join(pair) for pair in pairwise(characters)] if unspaced else []
+            words += pairs if pairs and whole else [*characters, *pairs]
     return words

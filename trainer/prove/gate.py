@@ -10,6 +10,12 @@ from trainer.prove.reduction import MOST
 from trainer.prove.report.model import Report
 
 Outcome = Literal["PROMOTE", "HOLD", "REJECT", "INSUFFICIENT"]
+# The reasons for a doubt, by what gives it.
+_DOUBTS = {
+    "": "",
+    "data": ": its manifest does not name this data",
+    "base": ": its base had learned before, and its manifest does not name from what",
+}
 
 
 class Thresholds(BaseModel):
@@ -48,7 +54,8 @@ class Rule(BaseModel):
 class Verdict(BaseModel):
     """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say.
 
-    Queries that the model has learned from say nothing, however many they are.
+    Queries that the model has learned from say nothing, however many they are. Of a model that has learned from data of
+    which nobody knows whether it has these queries, the most is HOLD.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,11 +82,11 @@ def judge(report: Report, thresholds: Thresholds) -> Verdict:
     remembers, faithful = _general(report, thresholds), _package(report)
     unseen = _unseen(report)
     rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful, *unseen]
-    if report.test_queries < thresholds.min_queries or any(rule.passed is False for rule in unseen):
+    if report.test_queries < thresholds.min_queries or (report.made and report.made.learned):
         return Verdict(outcome="INSUFFICIENT", rules=rules)
     if report.differences[NDCG].worse or remembers.passed is False or faithful.passed is False:
         return Verdict(outcome="REJECT", rules=rules)
-    required = [rule for rule in rules if rule is not remembers and rule not in unseen]
+    required = [rule for rule in rules if rule is not remembers and (rule not in unseen or rule.passed is False)]
     return Verdict(outcome="PROMOTE" if all(rule.passed for rule in required) else "HOLD", rules=rules)
 
 
@@ -156,14 +163,15 @@ def _unseen(report: Report) -> list[Rule]:
     made = report.made
     if made is None or made.by == "run":
         return []
-    passed = None if made.learned is None else not made.learned
-    reason = {
-        True: "the model has learned from none of these questions",
-        False: f"the model has learned from {made.learned} of these {report.test_queries} questions, so it looks"
-        " better than it is",
-        None: "whether the model has learned from these questions is not known",
-    }
-    return [Rule(name="unseen", passed=passed, reason=reason[passed])]
+    passed: bool | None = False if made.doubt else None
+    reason = f"whether the model has learned from these questions is not known{_DOUBTS[made.doubt]}"
+    if made.learned:
+        passed, reason = False, f"the model has learned from {made.learned} of these {report.test_queries} questions"
+        reason += ", so it looks better than it is"
+    elif made.learned == 0 or made.unseen:
+        passed, reason = True, "the model has learned from none of these questions"
+        reason += "" if made.learned == 0 else ", as --unseen says"
+    return [Rule(name="unseen", passed=passed, reason=reason)]
 
 
 def _signed(change: float) -> str:

@@ -6,6 +6,7 @@ only if the same data is at hand: then dividing that again as the run did gives 
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Literal
 
 from service.checkpoints.manifest import Manifest
 from trainer.data.dataset import Dataset
@@ -33,6 +34,18 @@ def learned_from(manifest: Manifest, same: Sequence[Dataset]) -> frozenset[str] 
             if divided.digest == data.get("digest"):
                 return frozenset(query for query, split in divided.splits.items() if split != "test")
     return None
+
+
+def doubt(manifest: Manifest | None, learned: int | None) -> Literal["", "data", "base"]:
+    """The reason why nobody knows whether the package has learned from a question; empty if that is known, or if no
+    manifest names its data. By this data, it has learned from `learned` of them."""
+    if manifest is None:
+        return ""
+    if learned is None:
+        return "data" if manifest.lineage.get("data") else ""
+    base = manifest.lineage.get("base")
+    # What the base has learned from may have any question.
+    return "base" if not learned and isinstance(base, dict) and base.get("learned") else ""
 
 
 def _divisions(dataset: Dataset, recipe: Recipe) -> Iterator[Dataset]:

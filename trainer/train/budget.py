@@ -5,18 +5,21 @@ All models of a run make the same passes: those that test questions have to be l
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context, Decimal
+from math import ceil
 
 from pydantic import BaseModel, ConfigDict
 
 from trainer.errors import BadData
-from trainer.train.durations import flag, spelled
+from trainer.train import measuring
+from trainer.train.durations import flag, longer, spelled, typed
 from trainer.train.plan import Plan
 from trainer.train.schedule import Proof, Rest
 
 # The part of the time that is left for the package, the report, and what measurements miss.
 _LEFT = 0.2
-# Fewest measurements on dev during a training.
-_MEASURED = 3
+# Digits of a number of passes.
+_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,17 @@ class Pace:
     ndcg: float
     between: int
 
-    def training(self, steps: float) -> float:
+    def training(self, steps: int) -> float:
         """The seconds of a training of so many steps."""
-        return steps * self.step + max(_MEASURED, steps / self.between) * self.dev
+        return steps * self.step + measuring.measurements(steps, self.between) * self.dev
+
+    def most_steps(self, seconds: float, planned: int) -> int:
+        """The most steps that fit into these seconds, up to those that are planned; 0 if none does."""
+        # Dev is measured after each `between` steps at most, and never more seldom than after the last.
+        steps = max(0, min(planned, int(seconds / (self.step + self.dev / self.between))))
+        while steps and self.training(steps) > seconds:
+            steps -= 1
+        return steps
 
 
 class Fit(BaseModel):
@@ -59,28 +70,32 @@ def require(proof: Proof) -> None:
     readers = f"{rest.models} models" if rest.models > 1 else "the model"
     fewer = ", or fewer --folds" if rest.models > 1 else ""
     raise BadData(
-        f"{_short(schedule.budget)}: even without training this takes about {spelled(needed)}, because {readers} and"
-        f" the base read {len(proof.dataset.corpus):,} documents, which takes one {spelled(proof.corpus)}. Give more"
-        f" than that{fewer}, or leave --budget out"
+        f"{_short(schedule.budget)}: even without training this takes about {longer(needed, schedule.budget)}, because"
+        f" {readers} and the base read {len(proof.dataset.corpus):,} documents, which takes one"
+        f" {spelled(proof.corpus)}. Give more than that{fewer}, or leave --budget out"
     )
 
 
-def fit(seconds: float, pace: Pace, rows: int, decided: Plan, rest: Rest, *, spent: float = 0) -> Fit:
-    """The decided passes over so many rows, as far as they fit into these seconds for all models of the run.
+def fit(budget: float, pace: Pace, rows: int, decided: Plan, rest: Rest, *, spent: float = 0) -> Fit:
+    """The decided passes over so many rows, as far as they fit into the budget of all models of the run.
 
-    Raises BadData if not even a step fits. `spent` are the seconds of the budget before.
+    Raises BadData if not even a step fits. So many seconds of the budget are `spent` already.
     """
+    seconds = budget - spent
     epoch = -(-rows // decided.batch_size)
+    planned = ceil(decided.epochs * epoch)
     each = (seconds * (1 - _LEFT) - rest.reading) / rest.models - rest.measurements * pace.dev
-    steps = min((each - _MEASURED * pace.dev) / pace.step, each / (pace.step + pace.dev / pace.between))
-    needed = spent + _all(pace.training(decided.epochs * epoch), pace, rest)
-    if steps < 1:
+    steps = pace.most_steps(each, planned)
+    needed = spent + _all(pace.training(planned), pace, rest)
+    if not steps:
         least = spent + _all(pace.training(1), pace, rest)
         raise BadData(
-            f"{_short(spent + seconds)}: with a single step for each model this takes about {spelled(least)}, and"
+            f"{_short(budget)}: with a single step for each model this takes about {longer(least, budget)}, and"
             f" --budget {flag(needed)} fits all of {_passes(decided.epochs)}: give more, or leave --budget out"
         )
-    passes = min(decided.epochs, float(f"{int(steps) / epoch:.3g}"))
+    # More digits would promise more than an estimate can. Rounded up, they would be a further step.
+    rounded = Context(prec=_DIGITS, rounding=ROUND_DOWN).divide(Decimal(steps), Decimal(epoch))
+    passes = decided.epochs if steps == planned else float(rounded)
     how_much = f"{passes:g} of {_passes(decided.epochs)} over the rows fit"
     if passes == decided.epochs:
         how_much = f"all of {_passes(decided.epochs)} over the rows fit"
@@ -124,4 +139,4 @@ def _passes(count: float) -> str:
 
 
 def _short(seconds: float) -> str:
-    return f"--budget {flag(seconds)} is too short"
+    return f"--budget {typed(seconds)} is too short"

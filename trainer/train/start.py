@@ -59,10 +59,11 @@ class Start:
         return {"base": self.base.id} | ({"retriever": self.retriever.id} if self.reranks else {})
 
     def lineage(self) -> dict[str, JsonValue]:
-        """The models as a manifest keeps them."""
+        """The models as a manifest keeps them. One that has learned from data by its own manifest is noted as such."""
         models = {"base": self.base} | ({"retriever": self.retriever} if self.reranks else {})
         return {
             part: {"id": model.id, "digest": model.digest, "document_fingerprint": model.fingerprint}
+            | ({"learned": True} if model.manifest and model.manifest.lineage.get("data") else {})
             for part, model in models.items()
         }
 

@@ -21,7 +21,7 @@ from trainer.errors import Interrupted
 from trainer.prepare import batches
 from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.train import attention, plan, trainers
+from trainer.train import attention, measuring, plan, trainers
 from trainer.train.budget import Pace
 from trainer.train.epochs import Epochs
 from trainer.train.interruption import interruptible
@@ -31,9 +31,8 @@ from trainer.train.ranking_evaluator import Evaluator
 from trainer.train.states import States
 from trainer.train.step_clock import StepClock
 
-# Most steps between two evaluations, each of which saves a state, and fewest evaluations.
+# Most steps between two evaluations, each of which saves a state.
 _STEPS_BETWEEN = 500
-_EVALUATIONS = 3
 # Texts of dev for a row of an epoch. To learn from a row's two texts takes six times as long as to read one, so an
 # evaluation of more texts takes over half of the epoch's time.
 _READ_FOR_A_ROW = 3
@@ -124,7 +123,7 @@ def _arguments(material: Material, recipe: Recipe, decided: Plan, folder: Path, 
     """The arguments of a training of either kind of model."""
     rows = material.rows
     steps = -(-len(rows) // decided.batch_size)
-    steps_between = _steps_between(_most_between(material, decided), ceil(steps * decided.epochs))
+    steps_between = measuring.steps_between(ceil(steps * decided.epochs), _most_between(material, decided))
     return {
         "output_dir": str(folder),
         "num_train_epochs": decided.epochs,
@@ -158,11 +157,6 @@ def _most_between(material: Material, decided: Plan) -> int:
     rows = len(material.rows)
     epochs = max(1, ceil(material.dev.texts / (_READ_FOR_A_ROW * rows)))
     return min(epochs * -(-rows // decided.batch_size), _STEPS_BETWEEN)
-
-
-def _steps_between(most: int, total: int) -> int:
-    """The steps between two evaluations, the last of which is at the end: there the learning rate is lowest."""
-    return max(1, total // max(_EVALUATIONS, -(-total // most)))
 
 
 def _sides(model: Model, rows: Rows) -> dict[str, Any]:

@@ -6,13 +6,14 @@ limited, and `states/` to resume from. At the end it holds `tuned.safetensors` i
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import set_seed
@@ -83,17 +84,24 @@ def tune(
     _require_splits(dataset)
     name, why = losses.choose(recipe.loss, dataset, recipe.kind)
     budget = schedule.budget if schedule else None
-    limits = {"budget": budget, "passes": passes}
     # A resumed training keeps its passes, and one that is finished takes no time.
     known = resume and any((folder / file).is_file() for file in (_FIT, _TUNED))
     proof = None if known else _proof(start, dataset, schedule, quiet=quiet)
-    _claim(folder, _identity(start, dataset, limits), resume=resume)
+    identity = _identity(start, dataset, {"budget": budget, "passes": passes})
+    begins = _begins(folder, identity, resume=resume)
+    # A former run stays until the time is known to do, and a new one can be resumed from the beginning.
+    waits = begins and budget is not None and (folder / _RUN).is_file()
+    if begins and not waits:
+        _begin(folder, identity)
     material, mined = _material(start, dataset, name, why, quiet=quiet)
     ndcg_of_base = material.dev.ndcg(start.reader) if start.ranks_as_base else None
     if ndcg_of_base is not None:
         say(f"nDCG@10 on dev before training: {ndcg_of_base:.4f}", quiet=quiet)
-    fit = None if budget is None else _fit(proof, start, name, material, folder)
+    fit = None if budget is None else _fit(proof, start, name, material, None if waits else folder)
+    if waits:
+        _begin(folder, identity)
     if fit is not None:
+        (folder / _FIT).write_text(fit.model_dump_json(), encoding="utf-8")
         passes = fit.passes
         say(fit.prospect, quiet=quiet)
     if passes is not None:
@@ -113,15 +121,9 @@ def tune(
         tuned_weights.write(folder / _TUNED, merging.weights(model), max(scores.values()) if known_share else None)
         # The states are three times as large as the weights, and no longer needed.
         shutil.rmtree(folder / "states")
-    decisions: dict[str, JsonValue] = {
-        "loss": name,
-        "loss_because": why,
-        "rows": len(material.rows),
-        "mined_negatives": mined,
-    }
-    decisions |= vars(plan.decide(recipe, material.rows, plan.shape(model)))
-    ends = _ends(start, folder / _TUNED, model.device, ndcg_of_base)
-    return Tuned(model, ends, material.dev, decisions, passes)
+    decisions = vars(plan.decide(recipe, material.rows, plan.shape(model)))
+    decisions = {"loss": name, "loss_because": why, "rows": len(material.rows), "mined_negatives": mined} | decisions
+    return Tuned(model, _ends(start, folder / _TUNED, model.device, ndcg_of_base), material.dev, decisions, passes)
 
 
 def _identity(start: Start, dataset: Dataset, limits: Mapping[str, float | None]) -> dict[str, str]:
@@ -182,20 +184,25 @@ def _ends(start: Start, finished: Path, device: torch.device, ndcg_of_base: floa
     return Ends(merging.weights(before), tuned, start.reader if start.ranks_as_base else None, ndcg)
 
 
-def _fit(proof: Proof | None, start: Start, name: LossName, material: Material, folder: Path) -> Fit:
-    """The passes over the rows that fit into the time of the run of `proof`. A resumed run keeps its passes."""
-    kept = folder / _FIT
-    if kept.is_file() or proof is None or proof.schedule.budget is None:
-        return Fit.model_validate_json(kept.read_text(encoding="utf-8"))
+def _fit(proof: Proof | None, start: Start, name: LossName, material: Material, claimed: Path | None) -> Fit:
+    """The passes over the rows that fit into the time of the run of `proof`.
+
+    A resumed run has no proof, and keeps the passes in its folder, which is `claimed`. If the time is too short, the
+    folder is left free.
+    """
+    if proof is None or proof.schedule.budget is None:
+        assert claimed is not None  # noqa: S101 (only a new run waits)
+        return _kept(claimed)
     # The model that is timed learns a little, so it is another one than that which is trained.
     timed = _prepared(start)
     loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
-    pace = training.pace(timed, loss, material, start.recipe, folder / "states")
+    with tempfile.TemporaryDirectory(prefix="instar-pace-") as folder:
+        pace = training.pace(timed, loss, material, start.recipe, Path(folder))
     decided = plan.decide(start.recipe, material.rows, plan.shape(timed))
     spent = proof.schedule.spent
     try:
-        fit = budgets.fit(
-            proof.schedule.budget - spent,
+        return budgets.fit(
+            proof.schedule.budget,
             pace,
             len(material.rows),
             decided,
@@ -203,10 +210,17 @@ def _fit(proof: Proof | None, start: Start, name: LossName, material: Material, 
             spent=spent,
         )
     except BadData:
-        _release(folder)
+        if claimed is not None:
+            _release(claimed)
         raise
-    kept.write_text(fit.model_dump_json(), encoding="utf-8")
-    return fit
+
+
+def _kept(folder: Path) -> Fit:
+    """The passes of the run in `folder`. Raises BadData if that has written them otherwise."""
+    try:
+        return Fit.model_validate_json((folder / _FIT).read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise BadData("this run was begun by another version: leave out --resume") from error
 
 
 def _loss(name: LossName, model: Model, start: Start, *, weighted: bool) -> nn.Module:
@@ -269,33 +283,39 @@ def _require_splits(dataset: Dataset) -> None:
             )
 
 
-def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
-    """Claim `folder` for a run of this identity. The data that was fetched for it may be there.
+def _begins(folder: Path, identity: dict[str, str], *, resume: bool) -> bool:
+    """Whether a run of this identity begins anew in `folder`. The data that was fetched for it may be there.
 
-    With `resume`, a run of this identity must be there, or that data alone. Without it, an earlier run is deleted.
-    Raises BadData if that is not so, or if the folder holds other files.
+    With `resume`, a run of this identity must be there, or that data alone. Raises BadData if that is not so, or if the
+    folder holds other files than those of a run.
     """
-    note = folder / _RUN
+    note, files_of_run = folder / _RUN, _files_of_run(folder)
     former: Any = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
-    files_of_run = [path for path in folder.iterdir() if path.name != DATA] if folder.exists() else []
     begins = former is None and not files_of_run and (folder / DATA).exists()
     if resume and former is None and not begins:
         raise BadData(f"there is no run in {folder} to resume: leave out --resume")
     if resume and not begins and former != identity:
         changed = ", ".join(key for key in {**identity, **former} if former.get(key) != identity.get(key))
         raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
-    if not resume or begins:
-        if former is None and files_of_run:
-            raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
-        for path in files_of_run:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        folder.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(identity), encoding="utf-8")
+    if not resume and former is None and files_of_run:
+        raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
+    return begins or not resume
+
+
+def _begin(folder: Path, identity: dict[str, str]) -> None:
+    """Claim `folder` for a run of this identity. The files of a former run are deleted."""
+    for path in _files_of_run(folder):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _RUN).write_text(json.dumps(identity), encoding="utf-8")
+
+
+def _files_of_run(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != DATA] if folder.exists() else []
 
 
 def _release(folder: Path) -> None:
     """Leave the folder as it was before a run that did not begin to train claimed it."""
-    shutil.rmtree(folder / "states", ignore_errors=True)
     (folder / _RUN).unlink()
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -1,6 +1,7 @@
 """Advice after a verdict: it names only flags that the command takes, and no questions that would change nothing."""
 
 import shlex
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.models.trainer.test_gate import report
 from trainer import flag_help, flags
 from trainer.commands.trainer import Trainer
 from trainer.prove.gate import Thresholds, judge
-from trainer.prove.report.advice import Advice, next_step
+from trainer.prove.report.advice import Advice, next_step, unknown
 from trainer.prove.report.model import Made
 
 RUN = "instar train run --data judged --folds 1 --format beir --resume"
@@ -22,7 +23,8 @@ COMPARED = Made(by="evaluate", judged=400, learned=None)
 
 def advised(command: str = "", **changed: Any) -> Advice:
     uncertain = report(**{"gain": {"low": -0.01, "p": 0.2} | changed.pop("gain", {}), **changed})
-    return next_step(uncertain, judge(uncertain, Thresholds()), Thresholds(), command)
+    spelled = partial(taken(command).spelled, command.split()[2]) if command else unknown
+    return next_step(uncertain, judge(uncertain, Thresholds()), Thresholds(), spelled)
 
 
 def advice(**changed: Any) -> str:
@@ -76,8 +78,38 @@ def test_a_comparison_is_told_of_the_questions_that_it_has_not_asked() -> None:
     assert "Judge about 59 more, and ask all by --questions all" in more
     asked = advice(gain={"detectable": 0.05}, made=Made(by="evaluate", judged=80, learned=None))
     assert "Judge about 40 more, and compare again." in asked
-    taught = advice(gain={"detectable": 0.05}, made=Made(by="evaluate", judged=400, learned=0))
-    assert "Judge about 40 new ones: the model has learned from the others" in taught
+
+
+def test_more_questions_of_the_data_of_a_run_are_of_use_to_another_run_alone() -> None:
+    taught = advised(EVALUATE, gain={"detectable": 0.05}, made=Made(by="evaluate", judged=400, learned=0))
+    assert "Judge about 120 new ones in data of their own, and ask them by --questions all --unseen" in taught.text
+    assert "or judge more of these, and run again with --replace." in taught.text
+    assert taught.command == ""
+
+
+def test_a_comparison_that_may_ask_what_was_learned_is_told_to_say_that_it_does_not() -> None:
+    few = {"test_queries": 12, "gain": {"detectable": 0.129}}
+    said = advised(EVALUATE, **few, made=Made(by="evaluate", judged=120, learned=None, doubt="data"))
+    assert "Ask all 120 that are judged by --questions all --unseen, if the model" in said.text
+    assert (taken(said.command).questions, taken(said.command).unseen) == ("all", True)
+    made = Made(by="evaluate", judged=80, learned=None, doubt="base")
+    asked = advised(EVALUATE, gain={"detectable": 0.05}, made=made)
+    assert "Judge about 40 more, and compare again by --unseen, if the model has learned from none" in asked.text
+    assert taken(asked.command).unseen
+    shown = advised(EVALUATE, gain={"low": 0.01, "p": 0.009}, made=made)
+    assert "compare again with --unseen. Else read the report of the run" in shown.text
+    assert taken(shown.command).unseen
+
+
+def test_a_budget_for_one_model_is_not_given_to_six_and_arguments_stay_behind_their_dashes() -> None:
+    made = Made(by="run", judged=400, foldable=True)
+    command = "instar train run --data judged --budget 5m"
+    assert taken(advised(command, gain={"detectable": 0.05}, made=made).command).budget is None
+    assert taken(advised(command, gain={"detectable": 0.05}, folds=5, made=made).command).budget == 300
+    few = {"test_queries": 12, "gain": {"detectable": 0.129}}
+    made = Made(by="evaluate", judged=120, learned=None)
+    again = taken(advised("instar train evaluate --format beir -- models/x -judged", **few, made=made).command)
+    assert (again.questions, again.data) == ("all", "-judged")
 
 
 def test_of_an_old_report_nothing_is_supposed() -> None:

@@ -127,6 +127,31 @@ def test_in_folds_all_questions_are_tested_and_all_are_trained_on(
     assert "questions without splits: leave it out" in trainer(f"{RUN} --folds 3 --name other", code=2)
 
 
+def test_a_package_is_not_promoted_by_data_that_may_be_that_of_its_run_with_a_question_more(
+    after_a_run: Trainer,
+) -> None:
+    trainer = after_a_run
+    asked = "--format beir --baseline base --questions all"
+    (trainer.folder / "more.csv").write_text("query,document,good\nq0,good1,1\n", encoding="utf-8")
+    merged = trainer.facts("import data --format beir --judged more.csv --out merged")
+    assert merged["good"] == len(judged.dataset().good()) + 1
+    compared = trainer.facts(f"evaluate checkpoints/tuned merged {asked} --out report")
+    assert (compared["made"]["learned"], compared["made"]["doubt"]) == (None, "data")
+    lenient = LENIENT.replace(" --folds 1", "")
+    assert trainer(f"gate report/report.json {lenient}", code=3).startswith("HOLD\n")
+    said = trainer.facts(f"evaluate checkpoints/tuned merged {asked} --unseen --out said")
+    assert "; it has learned from none, as --unseen says" in said["split"]
+    assert trainer(f"gate said/report.json {lenient}").startswith("PROMOTE\n")
+    # Where the manifest shows it, nobody can say otherwise.
+    known = trainer.facts(f"evaluate checkpoints/tuned data {asked} --unseen --out known")
+    assert (known["made"]["learned"], known["verdict"]["outcome"]) == (20, "INSUFFICIENT")
+    trainer(f"{RUN} {LENIENT} --name second --replace".replace("--base base", "--base checkpoints/tuned"))
+    second: Any = checkpoint.read(trainer.folder / "checkpoints" / "second", "second").manifest
+    assert second.lineage["base"]["learned"] is True
+    again = trainer.facts("evaluate checkpoints/second data --format beir --baseline base --out second")
+    assert (again["made"]["learned"], again["made"]["doubt"]) == (None, "base")
+
+
 def test_a_run_trains_what_fits_and_one_that_is_too_short_leaves_its_name_free(
     trainer: Trainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -345,7 +370,7 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     assert facts["tuned"].startswith("half@")
     assert facts["package_faithful"]
     assert facts["made"]["learned"] is None
-    assert "no manifest, so whether it has learned from any is not known" in facts["split"]
+    assert "whether the model has learned from any is not known: it has no manifest" in facts["split"]
     assert facts["verdict"] == trainer.facts("gate report/report.json", code=3)
     assert trainer("gate report/report.json", code=3).startswith("INSUFFICIENT")
     few = f"evaluate half data {judgements} --baseline base --out more"
@@ -354,6 +379,9 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     assert asked == facts["test_queries"] * 6
     assert "reload" in trainer("package half --name packaged --unproven")
     assert trainer.facts("verify checkpoints/packaged")["id"].startswith("packaged@")
+    unproven = trainer.facts(f"evaluate checkpoints/packaged data {judgements} --baseline base --out unproven")
+    assert "is not known: its manifest does not name this data" in unproven["split"]
+    assert (unproven["made"]["learned"], unproven["made"]["doubt"]) == (None, "")
     assert SentenceTransformer(str(trainer.folder / "checkpoints" / "packaged"), device="cpu")
 
 

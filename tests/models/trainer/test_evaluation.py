@@ -29,6 +29,9 @@ class Fake:
     def __init__(self, vectors: dict[str, list[float]]) -> None:
         self.vectors = vectors
 
+    def modules(self) -> Sequence[Any]:
+        return ()
+
     def encode_query(self, texts: Sequence[str], **_: Any) -> np.ndarray:
         found = np.array([self.vectors[text] for text in texts], np.float32)
         unit: np.ndarray = found / np.linalg.norm(found, axis=1, keepdims=True)
@@ -126,6 +129,13 @@ def test_words_are_found_whatever_their_script(query: str, document: str) -> Non
     best = scores.argmax()
     assert sorted(corpus)[best] == document
     assert scores[best] > sorted(scores)[-2]
+
+
+def test_a_query_has_no_word_across_a_space_and_a_document_across_its_lines() -> None:
+    corpus = {name: Document(text) for name, text in {"across": "불정", "lines": "退\n款", "other": "다른"}.items()}
+    scores = bm25.score(Dataset({"q": "환불 정책", "r": "退款"}, corpus, (), {}), ["q", "r"]).scores
+    assert not scores[0].any()
+    assert [bool(score) for score in scores[1]] == [False, True, False]
 
 
 def test_documents_that_nobody_judged_are_ranked_too() -> None:

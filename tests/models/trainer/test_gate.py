@@ -141,6 +141,28 @@ def test_an_order_of_adding_is_no_loss_and_no_gain() -> None:
     assert judge(report(general=forgotten), Thresholds(max_general_loss=0.3)).outcome == "PROMOTE"
 
 
+@pytest.mark.parametrize("doubt", ["data", "base"])
+def test_a_model_that_has_learned_from_nobody_knows_which_questions_is_held(doubt: str) -> None:
+    made = Made(by="evaluate", judged=300, learned=None, doubt=doubt)  # type: ignore[arg-type]
+    doubted = report(test_queries=300, made=made)
+    verdict = judge(doubted, Thresholds())
+    assert verdict.outcome == "HOLD"
+    assert [rule.name for rule in verdict.rules if rule.passed is False] == ["unseen"]
+    said = told(doubted, verdict, Thresholds())
+    assert "Whether the model has learned from these questions is not known: its " in said
+    assert "If the model has learned from none of these questions, compare again with --unseen." in said
+    # A saved report has all that its verdict takes.
+    assert judge(Report.model_validate_json(doubted.model_dump_json()), Thresholds()) == verdict
+    worse = report(made=made, gain={"value": -0.05, "low": -0.09, "high": -0.01})
+    assert judge(worse, Thresholds()).outcome == "REJECT"
+
+
+def test_somebody_may_say_that_the_model_has_learned_from_none() -> None:
+    verdict = judge(report(made=Made(by="evaluate", judged=80, learned=None, unseen=True)), Thresholds())
+    assert verdict.promoted
+    assert "from none of these questions, as --unseen says" in verdict.text()
+
+
 @pytest.mark.parametrize(("learned", "outcome"), [(0, "PROMOTE"), (None, "PROMOTE"), (1, "INSUFFICIENT")])
 def test_questions_that_the_model_has_learned_from_promote_nothing(learned: int | None, outcome: str) -> None:
     judged = report(test_queries=300, made=Made(by="evaluate", judged=300, learned=learned))

@@ -8,7 +8,7 @@ from service.checkpoints.manifest import Manifest
 from tests.support import judged
 from trainer.data.dataset import Dataset, Judgement
 from trainer.prepare import folds, splits
-from trainer.prove.learned import learned_from
+from trainer.prove.learned import doubt, learned_from
 from trainer.recipe import Recipe
 
 WHOLE = judged.dataset().with_splits({})
@@ -38,6 +38,16 @@ def test_any_reading_of_the_data_may_be_that_of_the_run() -> None:
     packaged = manifest(folds.whole(more, RECIPE.seed))
     assert learned_from(packaged, [WHOLE]) is None
     assert learned_from(packaged, [WHOLE, more]) == frozenset(WHOLE.good())
+
+
+def test_other_data_and_a_base_that_had_learned_are_doubts_and_what_is_known_is_none() -> None:
+    packaged = manifest(folds.whole(WHOLE, RECIPE.seed))
+    assert doubt(packaged, None) == "data"
+    assert doubt(packaged, 0) == ""
+    on_a_package = packaged.model_copy(update={"lineage": packaged.lineage | {"base": {"id": "v1", "learned": True}}})
+    assert doubt(on_a_package, 0) == "base"
+    assert doubt(on_a_package, 3) == ""
+    assert doubt(Manifest(name="unproven", files={}), None) == ""
 
 
 @pytest.mark.parametrize("lineage", [{}, {"data": {"digest": "x"}}, {"data": {}, "recipe": {"seed": "later"}}])

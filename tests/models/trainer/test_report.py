@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.models.trainer.test_gate import report as passing
+from trainer.commands.run import Run
 from trainer.prove.estimates import Difference, Estimate
 from trainer.prove.gate import Thresholds, judge
 from trainer.prove.metrics import NDCG, PAIRS
@@ -20,6 +22,7 @@ from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Example, General, Line, Made, Query, Report
 from trainer.prove.report.words import Origin, moves
 
+COMMAND = Run(data="a.json")
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -233,7 +236,7 @@ def test_the_first_sentence_and_what_now_are_for_everybody(tmp_path: Path) -> No
     said = "A gain of this size shows with about 250 questions to test on. Run again with --folds 5 --replace"
     assert said in page(folds, tmp_path)
     assert "<pre>" not in (tmp_path / "report.html").read_text(encoding="utf-8")
-    origin = Origin("instar train run --data a.json", datetime(2026, 11, 29, 20, 5, tzinfo=UTC), 734)
+    origin = Origin(partial(COMMAND.spelled, "run"), datetime(2026, 11, 29, 20, 5, tzinfo=UTC), 734)
     write(folds, judge(folds, Thresholds()), tmp_path, About("tuned", None, origin))
     again = "<pre>instar train run --data a.json --folds 5 --replace</pre>"
     assert again in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -256,7 +259,7 @@ def test_a_promotion_without_a_name_points_at_no_command_that_is_not_there(tmp_p
 
 def test_it_says_how_it_came_about_where_that_is_known(tmp_path: Path) -> None:
     report = full()
-    origin = Origin("instar train run --data a.json", datetime(2026, 11, 29, 20, 5, tzinfo=UTC), 734)
+    origin = Origin(partial(COMMAND.spelled, "run"), datetime(2026, 11, 29, 20, 5, tzinfo=UTC), 734)
     write(report, judge(report, Thresholds()), tmp_path, About("tuned", None, origin))
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<code>instar train run --data a.json</code>" in html

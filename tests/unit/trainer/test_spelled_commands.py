@@ -58,6 +58,15 @@ def test_arguments_are_bare_durations_have_units_and_nobody_reads_a_key(typed: s
     assert parsed(words).spelled(words[0]) == f"instar train {spelled}"
 
 
+def test_a_changed_command_has_other_flags_before_the_dashes() -> None:
+    typed = parsed(["run", "--data", "a.json", "--budget", "5m", "--resume"])
+    changed = typed.spelled("run", folds=5, replace=True, resume=None, budget=None)
+    assert changed == "instar train run --data a.json --folds 5 --replace"
+    odd = parsed(["evaluate", "--format", "beir", "--", "model", "-data"])
+    changed = odd.spelled("evaluate", questions="all", unseen=True)
+    assert changed == "instar train evaluate --format beir --questions all --unseen -- model -data"
+
+
 @pytest.mark.parametrize(
     "words",
     [

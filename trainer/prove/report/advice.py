@@ -1,10 +1,12 @@
 """Advice on what to do after a verdict. It names only what the command that made the report takes."""
 
-import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Protocol
 
+from pydantic import JsonValue
+
+from trainer.prepare import folds
 from trainer.prepare.splits import SHARES
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.levels import LAST_LEVEL, LEVELS, errors, fewest_clusters, level
@@ -13,8 +15,9 @@ from trainer.prove.report.model import Made, Report
 
 # Judging more questions than this for one verdict is no advice.
 _MOST_QUESTIONS = 5000
-# Folds of a run that was in none.
-_FOLDS = 5
+_REPORT = "runs/NAME/report.html"
+_ALL = "--questions all"
+_OTHERS = f"judge new ones in data of their own, and ask them by {_ALL} --unseen"
 # An interval that ends below this many times the least gain leaves little hope that the true one is larger.
 _HOPE = 1.5
 # The rules that more questions help to keep.
@@ -22,6 +25,18 @@ _ON_QUESTIONS = frozenset({"queries", "interval", "chance"})
 _LARGER = (
     "A larger gain takes more or other judgements to learn from, or another base; the mode hybrid takes no training."
 )
+
+
+class Spelled(Protocol):
+    """The command that made a report, as somebody could type it, with other values of its fields; None leaves one
+    out."""
+
+    def __call__(self, **changes: JsonValue) -> str: ...
+
+
+def unknown(**_: JsonValue) -> str:
+    """Stands for a command that is not known."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Advice:
 
 
 def next_step(
-    report: Report, verdict: Verdict, thresholds: Thresholds, command: str = "", name: str | None = None
+    report: Report, verdict: Verdict, thresholds: Thresholds, command: Spelled = unknown, name: str | None = None
 ) -> Advice:
     """Advice on what to do now. `command` made the report, and a promoted package is published by that `name`."""
     if verdict.outcome == "PROMOTE":
@@ -45,8 +60,14 @@ def next_step(
         )
     if report.made and report.made.learned:
         return Advice(
-            "Ask questions that the model has not learned from: judge new ones, or read the report of the run that made"
-            " it, runs/NAME/report.html. Each of its questions was tested by a model that had not seen it."
+            f"Ask questions that the model has not learned from: {_OTHERS}; or read the report of the run that made it,"
+            f" {_REPORT}. Each of its questions was tested by a model that had not seen it."
+        )
+    if [rule.name for rule in verdict.rules if rule.passed is False] == ["unseen"]:
+        return Advice(
+            "If the model has learned from none of these questions, compare again with --unseen. Else read the report"
+            f" of the run that made it, {_REPORT}, or run again with --replace, on all that are judged now.",
+            command(unseen=True),
         )
     return _after_doubt(report, verdict, thresholds, command)
 
@@ -62,7 +83,7 @@ def _promoted(name: str | None) -> Advice:
     )
 
 
-def _after_doubt(report: Report, verdict: Verdict, thresholds: Thresholds, command: str) -> Advice:
+def _after_doubt(report: Report, verdict: Verdict, thresholds: Thresholds, command: Spelled) -> Advice:
     """Advice where questions are too few, or the gain is too small or not shown."""
     gain = report.differences[NDCG]
     few = report.test_queries < thresholds.min_queries
@@ -92,7 +113,7 @@ def _too_small(high: float, least: float) -> str:
     return f"More questions to test on would hardly help: the gain itself is below {least:+.3f}. {_LARGER}"
 
 
-def _by_testing(report: Report, wanted: int, reason: str, command: str) -> Advice:
+def _by_testing(report: Report, wanted: int, reason: str, command: Spelled) -> Advice:
     """Advice on how to come by so many test questions, for this `reason`."""
     made, missing = report.made, wanted - report.test_queries
     if made is None:
@@ -105,34 +126,41 @@ def _by_testing(report: Report, wanted: int, reason: str, command: str) -> Advic
         return _by_folding(report, made, wanted, reason, command)
     share = SHARES[-1]
     how = f"Judge about {{}} more, of which {share:.0%} are tested on, and run again with --replace."
-    return _judging(
-        ceil(missing / share), f"{reason}. {how}", _changed(command, {"replace": 0, "resume": 0}, ["--replace"])
-    )
+    return _judging(ceil(missing / share), f"{reason}. {how}", command(replace=True, resume=None))
 
 
-def _by_folding(report: Report, made: Made, wanted: int, reason: str, command: str) -> Advice:
+def _by_folding(report: Report, made: Made, wanted: int, reason: str, command: Spelled) -> Advice:
     """Advice to run once more in folds, for a run that is in folds or could be."""
     # Without the flag, a run with more questions would test on a fifth of them again.
-    flags = f"--folds {report.folds if report.folds > 1 else _FOLDS} --replace"
-    again = _changed(command, {"folds": 1, "replace": 0, "resume": 0}, flags.split())
+    count = report.folds if report.folds > 1 else folds.USUAL
+    flags = f"--folds {count} --replace"
+    again = command(folds=count, replace=True, resume=None)
+    if report.folds == 1:
+        # A budget for one model is none for six.
+        again = command(folds=count, replace=True, resume=None, budget=None)
     if report.folds == 1 and wanted <= made.judged:
         how = f"Run again with {flags}, which tests on all {made.judged:,} that are judged. It takes about"
-        return Advice(f"{reason}. {how} {1 + _FOLDS} times as long.", again)
+        return Advice(f"{reason}. {how} {1 + count} times as long.", again)
     how = f"Judge about {{}} more, and run again with {flags}, which tests on all that are judged."
     return _judging(wanted - made.judged, f"{reason}. {how}", again)
 
 
-def _by_asking(made: Made, wanted: int, missing: int, reason: str, command: str) -> Advice:
+def _by_asking(made: Made, wanted: int, missing: int, reason: str, command: Spelled) -> Advice:
     """Advice to ask more questions, for two models that are only compared."""
     if made.learned is not None:
-        return _judging(missing, f"{reason}. Judge about {{}} new ones: the model has learned from the others.")
-    if wanted - missing == made.judged:
-        return _judging(missing, f"{reason}. Judge about {{}} more, and compare again.", command)
-    every = _changed(command, {"questions": 1}, ["--questions", "all"])
+        # More of the same data would be divided anew, over questions that the model has learned from.
+        how = f"Judge about {{}} new ones in data of their own, and ask them by {_ALL} --unseen"
+        return _judging(wanted, f"{reason}. {how}; or judge more of these, and run again with --replace.")
     unless = "if the model has learned from none of them"
+    if wanted - missing == made.judged:
+        again = f"compare again by --unseen, {unless}" if made.doubt else "compare again"
+        same = command(unseen=True) if made.doubt else command()
+        return _judging(missing, f"{reason}. Judge about {{}} more, and {again}.", same)
+    every = command(questions="all", unseen=True) if made.doubt else command(questions="all")
+    flags = f"{_ALL} --unseen" if made.doubt else _ALL
     if wanted <= made.judged:
-        return Advice(f"{reason}. Ask all {made.judged:,} that are judged by --questions all, {unless}.", every)
-    how = f"Judge about {{}} more, and ask all by --questions all, {unless}."
+        return Advice(f"{reason}. Ask all {made.judged:,} that are judged by {flags}, {unless}.", every)
+    how = f"Judge about {{}} more, and ask all by {flags}, {unless}."
     return _judging(wanted - made.judged, f"{reason}. {how}", every)
 
 
@@ -141,21 +169,6 @@ def _judging(count: int, text: str, command: str = "") -> Advice:
         few = f"{_MOST_QUESTIONS:,}"
         return Advice(f"The gain is too small to be shown by fewer than {few} more questions: it is not worth it.")
     return Advice(text.format(f"{count:,}"), command)
-
-
-def _changed(command: str, without: Mapping[str, int], more: Sequence[str]) -> str:
-    """The command without some flags, which have so many values, and with `more`; nothing if it is not known."""
-    if not command:
-        return ""
-    kept, skipped = list[str](), 0
-    for word in shlex.split(command):
-        if skipped:
-            skipped -= 1
-        elif word.startswith("--") and word[2:] in without:
-            skipped = without[word[2:]]
-        else:
-            kept.append(word)
-    return shlex.join([*kept, *more])
 
 
 def _wanted(report: Report, thresholds: Thresholds) -> int:

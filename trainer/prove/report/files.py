@@ -12,7 +12,7 @@ from service.machine.files import replace_file
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.metrics import NDCG
 from trainer.prove.report import plots, words
-from trainer.prove.report.advice import next_step
+from trainer.prove.report.advice import next_step, unknown
 from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Report
 from trainer.prove.report.words import Origin
@@ -54,7 +54,7 @@ def _source(script: str) -> str:
 
 def page(report: Report, verdict: Verdict, about: About) -> str:
     """The page as HTML. Texts of the data are escaped, and no script runs but the page's own."""
-    command = about.origin.command if about.origin else ""
+    command = about.origin.spelled if about.origin else unknown
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=select_autoescape(default=True),

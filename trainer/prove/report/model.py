@@ -94,7 +94,8 @@ class Made(_Frozen):
 
     `judged` questions of the data have a good document. `foldable`: a run could test them in folds. `divided`: the data
     itself says which of them are tested. `learned`: from so many of the tested ones the tuned model has learned (None:
-    nobody knows).
+    nobody knows). `doubt`: it has learned from data, so perhaps from some of them: its manifest names other `data`, or
+    its `base` had learned before. `unseen`: whoever compares says that it has learned from none.
     """
 
     by: Literal["run", "evaluate"]
@@ -102,6 +103,8 @@ class Made(_Frozen):
     foldable: bool = False
     divided: bool = False
     learned: int | None = 0
+    doubt: Literal["", "data", "base"] = ""
+    unseen: bool = False
 
 
 class Report(_Frozen):

@@ -8,7 +8,7 @@ from typing import Literal
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.levels import level, shown
 from trainer.prove.metrics import NDCG
-from trainer.prove.report.advice import next_step
+from trainer.prove.report.advice import Spelled, next_step, unknown
 from trainer.prove.report.model import Example, Query, Report
 
 # A model whose random documents are this much more alike than its base's may be about to call everything alike.
@@ -23,9 +23,14 @@ _OF_GAIN = frozenset({"queries", "gain", "interval", "chance"})
 class Origin:
     """How a report came about: the command, when it began, and how many seconds it took."""
 
-    command: str
+    spelled: Spelled
     began: datetime
     seconds: float
+
+    @property
+    def command(self) -> str:
+        """The command as it was given."""
+        return self.spelled()
 
     def __str__(self) -> str:
         minutes = max(1, round(self.seconds / 60))
@@ -79,7 +84,7 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
     return f"{of_gain} {_sentence(f'Besides: {others}' if of_gain and others else others)}".strip()
 
 
-def told(report: Report, verdict: Verdict, thresholds: Thresholds, command: str = "") -> str:
+def told(report: Report, verdict: Verdict, thresholds: Thresholds, command: Spelled = unknown) -> str:
     """The verdict and each rule, as text; before the rules, why a model was not promoted, and what to do now.
 
     The report was made by `command`. One that puts a promoted model live says so itself.
