@@ -121,8 +121,8 @@ def tune(
         tuned_weights.write(folder / _TUNED, merging.weights(model), max(scores.values()) if known_share else None)
         # The states are three times as large as the weights, and no longer needed.
         shutil.rmtree(folder / "states")
-    decisions = vars(plan.decide(recipe, material.rows, plan.shape(model)))
-    decisions = {"loss": name, "loss_because": why, "rows": len(material.rows), "mined_negatives": mined} | decisions
+    decisions: dict[str, Any] = {"loss": name, "loss_because": why, "rows": len(material.rows)}
+    decisions |= {"mined_negatives": mined} | vars(plan.decide(recipe, material.rows, plan.shape(model)))
     return Tuned(model, _ends(start, folder / _TUNED, model.device, ndcg_of_base), material.dev, decisions, passes)
 
 

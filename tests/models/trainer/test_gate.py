@@ -143,7 +143,7 @@ def test_an_order_of_adding_is_no_loss_and_no_gain() -> None:
 
 @pytest.mark.parametrize("doubt", ["data", "base"])
 def test_a_model_that_has_learned_from_nobody_knows_which_questions_is_held(doubt: str) -> None:
-    made = Made(by="evaluate", judged=300, learned=None, doubt=doubt)  # type: ignore[arg-type]
+    made = Made(by="evaluate", judged=300, learned=None, doubt=doubt)
     doubted = report(test_queries=300, made=made)
     verdict = judge(doubted, Thresholds())
     assert verdict.outcome == "HOLD"
