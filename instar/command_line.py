@@ -1,5 +1,6 @@
 """`instar`: all commands, by what they are for. A command's modules are imported when it is asked for."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -90,6 +91,10 @@ def _ask(name: str, arguments: Sequence[str]) -> int:
         return 2
     except InstarError as error:
         print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # A reader such as `head` has seen enough. The rest of the buffer must not fail at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
