@@ -69,7 +69,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         return [node.node_id for node in nodes]
 
     async def async_add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
-        """As `add`."""
+        """Do what `add` does."""
         await self.aclient.write_all(_documents(nodes), self.collection)
         return [node.node_id for node in nodes]
 
@@ -79,7 +79,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
             self._client.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
     async def adelete(self, ref_doc_id: str, **_: Any) -> None:
-        """As `delete`."""
+        """Do what `delete` does."""
         with _absent_is_empty():
             await self.aclient.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
@@ -94,7 +94,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     async def adelete_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any
     ) -> None:
-        """As `delete_nodes`."""
+        """Do what `delete_nodes` does."""
         with _absent_is_empty():
             if filters is not None and (node_ids or node_ids is None):
                 await self.aclient.delete(filter=among(node_ids, filters), collection=self.collection)
@@ -107,7 +107,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         self._client.delete_all(ids, self.collection)
 
     async def aclear(self) -> None:
-        """As `clear`."""
+        """Do what `clear` does."""
         ids = [document["id"] async for document in self.aclient.documents(self.collection)]
         await self.aclient.delete_all(ids, self.collection)
 
@@ -126,7 +126,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     async def aget_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
     ) -> list[BaseNode]:
-        """As `get_nodes`."""
+        """Do what `get_nodes` does."""
         if filters is not None and (node_ids or node_ids is None):
             passing = self.aclient.matching(filter=among(node_ids, filters), collection=self.collection)
             return _nodes([document async for document in passing])
@@ -147,7 +147,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         return _result(None if request is None else self._client.search(**request))
 
     async def aquery(self, query: VectorStoreQuery, **how: Any) -> VectorStoreQueryResult:
-        """As `query`."""
+        """Do what `query` does."""
         request = search_of(query, self.collection, how)
         return _result(None if request is None else await self.aclient.search(**request))
 
