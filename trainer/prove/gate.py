@@ -54,8 +54,8 @@ class Rule(BaseModel):
 class Verdict(BaseModel):
     """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say.
 
-    Queries that the model has learned from say nothing, however many they are. Of a model that has learned from data of
-    which nobody knows whether it has these queries, the most is HOLD.
+    Queries that the model has learned from say nothing, however many they are. The verdict is HOLD at most if nobody
+    knows whether it has learned from them.
     """
 
     model_config = ConfigDict(frozen=True)
