@@ -114,9 +114,9 @@ def tune(
         states = States(folder / "states", resume)
         scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=told)
     modes.finish(model)
-    if fit is not None and scores is not None:
-        say(budgets.more(fit, scores), quiet=quiet)
     if scores is not None:
+        if fit is not None:
+            say(budgets.more(fit, scores), quiet=quiet)
         known_share = 1.0 not in start.later_shares
         tuned_weights.write(folder / _TUNED, merging.weights(model), max(scores.values()) if known_share else None)
         # The states are three times as large as the weights, and no longer needed.
