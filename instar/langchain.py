@@ -23,6 +23,7 @@ from langchain_core.vectorstores import VectorStore
 
 from instar.client import Instar, Refused, results_of
 from instar.client.calls import SEARCH, note_of
+from instar.client.errors import absent_is_empty
 from instar.client.types import FeedbackEvent, NewDocument, SearchRequest
 
 __all__ = ["SEARCH", "InstarVectorStore"]
@@ -141,11 +142,8 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         """Return the documents that are there."""
         documents = []
         for identity in ids:
-            try:
+            with absent_is_empty():
                 documents.append(_document(self.client.document(identity, self._collection)))
-            except Refused as refused:
-                if refused.status != HTTPStatus.NOT_FOUND:
-                    raise
         return documents
 
     @classmethod

@@ -1,5 +1,8 @@
 """The errors of a client: whatever goes wrong in a call is one of them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 
@@ -58,3 +61,16 @@ class Lost(InstarError):
     def __init__(self, message: str, job: Any) -> None:
         super().__init__(message)
         self.job = job
+
+
+@contextmanager
+def absent_is_empty() -> Iterator[None]:
+    """End the block where the service says that something is not there.
+
+    A collection is there from its first document to its last, so one that is not there is an empty one.
+    """
+    try:
+        yield
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise

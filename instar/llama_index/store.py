@@ -1,8 +1,6 @@
 """The vector store: its calls, for threads and for asyncio."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from http import HTTPStatus
 from typing import Any
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -15,8 +13,9 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
-from instar.client import AsyncInstar, Instar, Refused, results_of
+from instar.client import AsyncInstar, Instar, results_of
 from instar.client.calls import note_of
+from instar.client.errors import absent_is_empty
 from instar.client.loops import EachLoop
 from instar.client.types import NewDocument, Result, SearchAnswer
 from instar.llama_index.queries import DOCUMENT, NODE, among, search_of
@@ -75,17 +74,17 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
 
     def delete(self, ref_doc_id: str, **_: Any) -> None:
         """Delete the nodes of a document."""
-        with _absent_is_empty():
+        with absent_is_empty():
             self._client.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
     async def adelete(self, ref_doc_id: str, **_: Any) -> None:
         """Do what `delete` does."""
-        with _absent_is_empty():
+        with absent_is_empty():
             await self.aclient.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
     def delete_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any) -> None:
         """Delete nodes by id, or those that pass the filters; with both, those that are named and pass."""
-        with _absent_is_empty():
+        with absent_is_empty():
             if filters is not None and (node_ids or node_ids is None):
                 self._client.delete(filter=among(node_ids, filters), collection=self.collection)
             elif node_ids is not None:
@@ -95,7 +94,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any
     ) -> None:
         """Do what `delete_nodes` does."""
-        with _absent_is_empty():
+        with absent_is_empty():
             if filters is not None and (node_ids or node_ids is None):
                 await self.aclient.delete(filter=among(node_ids, filters), collection=self.collection)
             elif node_ids is not None:
@@ -119,7 +118,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
             return _nodes(self._client.documents(self.collection))
         nodes = []
         for identity in node_ids:
-            with _absent_is_empty():
+            with absent_is_empty():
                 nodes.append(_node(self._client.document(identity, self.collection)))
         return nodes
 
@@ -134,7 +133,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
             return _nodes([document async for document in self.aclient.documents(self.collection)])
         nodes = []
         for identity in node_ids:
-            with _absent_is_empty():
+            with absent_is_empty():
                 nodes.append(_node(await self.aclient.document(identity, self.collection)))
         return nodes
 
@@ -150,16 +149,6 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         """Do what `query` does."""
         request = search_of(query, self.collection, how)
         return _result(None if request is None else await self.aclient.search(**request))
-
-
-@contextmanager
-def _absent_is_empty() -> Iterator[None]:
-    """A collection is there from its first document to its last."""
-    try:
-        yield
-    except Refused as refused:
-        if refused.status != HTTPStatus.NOT_FOUND:
-            raise
 
 
 def _documents(nodes: Sequence[BaseNode]) -> Iterator[NewDocument]:
