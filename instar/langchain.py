@@ -142,7 +142,7 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         """Return the documents that are there."""
         documents = []
         for identity in ids:
-            with absent_is_empty():
+            with absent_is_empty("id"):
                 documents.append(_document(self.client.document(identity, self._collection)))
         return documents
 

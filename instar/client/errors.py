@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from typing import Any
 
 
@@ -64,13 +63,14 @@ class Lost(InstarError):
 
 
 @contextmanager
-def absent_is_empty() -> Iterator[None]:
-    """End the block where the service says that something is not there.
+def absent_is_empty(param: str = "collection") -> Iterator[None]:
+    """End the block where the service says that the collection is not there, or what else it calls `param`.
 
-    A collection is there from its first document to its last, so one that is not there is an empty one.
+    A collection is there from its first document to its last, so one that is not there is an empty one. A proxy whose
+    service is away answers 404, too, which says nothing of documents.
     """
     try:
         yield
     except Refused as refused:
-        if refused.status != HTTPStatus.NOT_FOUND:
+        if (refused.type, refused.param) != ("not_found", param):
             raise

@@ -74,31 +74,27 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
 
     def delete(self, ref_doc_id: str, **_: Any) -> None:
         """Delete the nodes of a document."""
-        with absent_is_empty():
-            self._client.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
+        self._client.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
     async def adelete(self, ref_doc_id: str, **_: Any) -> None:
         """Do what `delete` does."""
-        with absent_is_empty():
-            await self.aclient.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
+        await self.aclient.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
     def delete_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any) -> None:
         """Delete nodes by id, or those that pass the filters; with both, those that are named and pass."""
-        with absent_is_empty():
-            if filters is not None and (node_ids or node_ids is None):
-                self._client.delete(filter=among(node_ids, filters), collection=self.collection)
-            elif node_ids is not None:
-                self._client.delete_all(node_ids, self.collection)
+        if filters is not None and (node_ids or node_ids is None):
+            self._client.delete(filter=among(node_ids, filters), collection=self.collection)
+        elif node_ids is not None:
+            self._client.delete_all(node_ids, self.collection)
 
     async def adelete_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any
     ) -> None:
         """Do what `delete_nodes` does."""
-        with absent_is_empty():
-            if filters is not None and (node_ids or node_ids is None):
-                await self.aclient.delete(filter=among(node_ids, filters), collection=self.collection)
-            elif node_ids is not None:
-                await self.aclient.delete_all(node_ids, self.collection)
+        if filters is not None and (node_ids or node_ids is None):
+            await self.aclient.delete(filter=among(node_ids, filters), collection=self.collection)
+        elif node_ids is not None:
+            await self.aclient.delete_all(node_ids, self.collection)
 
     def clear(self) -> None:
         """Delete all nodes of the collection."""
@@ -118,7 +114,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
             return _nodes(self._client.documents(self.collection))
         nodes = []
         for identity in node_ids:
-            with absent_is_empty():
+            with absent_is_empty("id"):
                 nodes.append(_node(self._client.document(identity, self.collection)))
         return nodes
 
@@ -133,7 +129,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
             return _nodes([document async for document in self.aclient.documents(self.collection)])
         nodes = []
         for identity in node_ids:
-            with absent_is_empty():
+            with absent_is_empty("id"):
                 nodes.append(_node(await self.aclient.document(identity, self.collection)))
         return nodes
 

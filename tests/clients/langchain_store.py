@@ -5,10 +5,12 @@ import datetime
 import os
 from uuid import uuid4
 
+import httpx
 import pytest
 from langchain_core.vectorstores import VectorStore
 from langchain_tests.integration_tests import VectorStoreIntegrationTests
 
+from instar.client import Instar, Refused
 from instar.langchain import InstarVectorStore
 
 
@@ -87,6 +89,14 @@ def test_many_texts_are_written_in_their_order_and_one_that_is_refused_is_named(
     assert [document.id for document in store.get_by_ids(["t299", "more", "blank", "last"])] == ["t299", "more"]
     assert store.delete()
     assert store.get_by_ids(names[:3]) == []
+
+
+def test_a_proxy_whose_service_is_away_empties_no_answer() -> None:
+    store = made()
+    away = httpx.MockTransport(lambda _: httpx.Response(404, text="404 page not found"))
+    store.client = Instar("http://there", transport=away)
+    with pytest.raises(Refused, match="404"):
+        store.get_by_ids(["a"])
 
 
 def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:

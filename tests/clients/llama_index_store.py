@@ -1,9 +1,11 @@
 """LlamaIndex's own index, retriever and filters over the store. LlamaIndex has no standard tests for vector stores."""
 
 import asyncio
+import inspect
 import os
 import time
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
@@ -20,7 +22,7 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
 )
 
-from instar.client import AsyncInstar, results_of
+from instar.client import AsyncInstar, Instar, Refused, results_of
 from instar.client.loops import EachLoop
 from instar.llama_index import SEARCH, InstarVectorStore
 
@@ -225,6 +227,33 @@ def test_one_store_serves_one_event_loop_after_another() -> None:
     index = of_documents(store)
     asyncio.run(index.adelete_ref_doc("doc-b"))
     assert {node.ref_doc_id for node in asyncio.run(store.aget_nodes())} == {"doc-a", "doc-c"}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.delete("doc-a"),
+        lambda store: store.adelete("doc-a"),
+        lambda store: store.delete_nodes(["a"]),
+        lambda store: store.adelete_nodes(["a"]),
+        lambda store: store.get_nodes(["a"]),
+        lambda store: store.aget_nodes(["a"]),
+    ],
+)
+async def test_a_proxy_whose_service_is_away_loses_no_deletion_and_empties_no_answer(
+    ask: Callable[[InstarVectorStore], Any],
+) -> None:
+    away = httpx.MockTransport(lambda _: httpx.Response(404, text="404 page not found"))
+    store = made()
+    store._client = Instar("http://there", transport=away)
+    store._clients = EachLoop(lambda: AsyncInstar("http://there", transport=away))
+
+    async def asked() -> None:
+        if inspect.isawaitable(answer := ask(store)):
+            await answer
+
+    with pytest.raises(Refused, match="404"):
+        await asked()
 
 
 async def test_a_slow_service_holds_no_event_loop_up() -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from instar.client import AsyncInstar, Instar, InstarError, NotReached, Refused, Unsendable, WrongSetting
+from instar.client.errors import absent_is_empty
 from instar.client.types import NewDocument
 from instar.command_line import main
 from tests.unit.instar.clients import Answering, answered, both, each, reply
@@ -69,6 +70,22 @@ def test_a_refusal_by_another_application_is_one(content: dict[str, Any], status
             assert isinstance(error, Refused)
             assert (error.status, error.type, error.param) == (status, None, None)
             assert isinstance(error.reason, str)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "404 page not found",
+        {"error": {"type": "not_found", "message": "GET /searhc: Not Found", "param": None}},
+        {"error": {"type": "not_found", "message": "there is no generation 7", "param": "generation"}},
+        {"error": {"message": "there is no collection 'a'", "param": "collection"}},
+    ],
+)
+def test_nothing_but_a_collection_that_is_not_there_is_an_empty_one(body: Any) -> None:
+    with pytest.raises(Refused, match="away"), absent_is_empty():
+        raise Refused("away", 404, body)
+    with absent_is_empty():
+        raise Refused("no collection", 404, {"error": {"type": "not_found", "param": "collection"}})
 
 
 @pytest.mark.parametrize("identity", ["", ".", ".."])
