@@ -14,14 +14,14 @@ With `noted=True` documents know the search that found them, and the store takes
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from http import HTTPStatus
+from contextlib import nullcontext
 from typing import Any, Self, cast
 
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
-from instar.client import Instar, Refused, results_of
+from instar.client import Instar, results_of
 from instar.client.calls import SEARCH, note_of
 from instar.client.errors import absent_is_empty
 from instar.client.types import FeedbackEvent, NewDocument, SearchRequest
@@ -89,13 +89,11 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         Without a `mode` the service chooses: `hybrid`, unless `INSTAR_MODE` says otherwise or there is a `min_score`.
         """
         request = {"query": query, "k": k, "collection": self._collection, **how}
-        try:
+        answer = None
+        with absent_is_empty() if self._may_be_empty else nullcontext():
             answer = self.client.search(**cast(SearchRequest, request))
-        except Refused as refused:
-            # A collection is there from its first document to its last.
-            if refused.status == HTTPStatus.NOT_FOUND and self._may_be_empty:
-                return []
-            raise
+        if answer is None:
+            return []
         note = note_of(answer) if self._noted else {}
         return [(_document(result, note), result["score"]) for result in results_of(answer)]
 

@@ -3,6 +3,8 @@
 import asyncio
 import datetime
 import os
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -95,8 +97,10 @@ def test_a_proxy_whose_service_is_away_empties_no_answer() -> None:
     store = made()
     away = httpx.MockTransport(lambda _: httpx.Response(404, text="404 page not found"))
     store.client = Instar("http://there", transport=away)
-    with pytest.raises(Refused, match="404"):
-        store.get_by_ids(["a"])
+    asked: list[Callable[[], object]] = [lambda: store.get_by_ids(["a"]), lambda: store.similarity_search("harbour")]
+    for ask in asked:
+        with pytest.raises(Refused, match="404"):
+            ask()
 
 
 def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
@@ -126,6 +130,15 @@ def test_feedback_is_sent_under_the_search_that_found_the_documents() -> None:
             store.feedback("good", unknown)
     with pytest.raises(Exception, match="value must be the seconds"):
         store.feedback("dwell", documents[:1])
+
+
+@pytest.mark.parametrize("how", [{"model": "none"}, {"generation": 99}, {"rerank": {"model": "none"}}])
+def test_a_search_that_names_what_is_not_there_is_no_empty_one(how: dict[str, Any]) -> None:
+    store = made()
+    store.add_texts(["a text"])
+    with pytest.raises(Refused) as refused:
+        store.similarity_search("a text", **how)
+    assert refused.value.status == 404
 
 
 def test_errors_say_what_to_do() -> None:
