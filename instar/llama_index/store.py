@@ -1,6 +1,7 @@
 """The vector store: its calls, for threads and for asyncio."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -31,6 +32,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     collection: str = "default"
     _client: Instar = PrivateAttr()
     _clients: EachLoop = PrivateAttr()
+    _may_be_empty: bool = PrivateAttr()
 
     def __init__(
         self,
@@ -39,9 +41,16 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         collection: str = "default",
         key: str | None = None,
         timeout: float = _TIMEOUT_SECONDS,
+        new: bool = False,
     ) -> None:
-        """`url` and `key` are by default INSTAR_URL and INSTAR_KEY; `timeout` is seconds. Nothing is asked yet."""
+        """`url` and `key` are by default INSTAR_URL and INSTAR_KEY; `timeout` is seconds. Nothing is asked yet.
+
+        A `new` collection may have no document yet, and a search of it finds nothing, as one of a collection that this
+        store has written to. Otherwise one that is not there is an error that lists those that are, for a name may be
+        mistyped.
+        """
         super().__init__(collection=collection)
+        self._may_be_empty = new
         self._client = Instar(url, key=key, timeout=timeout)
         self._clients = EachLoop(lambda: AsyncInstar(url, key=key, timeout=timeout))
 
@@ -64,11 +73,13 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
 
         Raises Refused for a node that the service does not take. The nodes before it are written then.
         """
+        self._may_be_empty = True
         self._client.write_all(_documents(nodes), self.collection)
         return [node.node_id for node in nodes]
 
     async def async_add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
         """Do what `add` does."""
+        self._may_be_empty = True
         await self.aclient.write_all(_documents(nodes), self.collection)
         return [node.node_id for node in nodes]
 
@@ -139,12 +150,23 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         `how` is of `POST /search`: `min_score`, `diversity`, `rerank`.
         """
         request = search_of(query, self.collection, how)
-        return _result(None if request is None else self._client.search(**request))
+        answer = None
+        if request is not None:
+            with self._bearing_emptiness():
+                answer = self._client.search(**request)
+        return _result(answer)
 
     async def aquery(self, query: VectorStoreQuery, **how: Any) -> VectorStoreQueryResult:
         """Do what `query` does."""
         request = search_of(query, self.collection, how)
-        return _result(None if request is None else await self.aclient.search(**request))
+        answer = None
+        if request is not None:
+            with self._bearing_emptiness():
+                answer = await self.aclient.search(**request)
+        return _result(answer)
+
+    def _bearing_emptiness(self) -> AbstractContextManager[None]:
+        return absent_is_empty() if self._may_be_empty else nullcontext()
 
 
 def _documents(nodes: Sequence[BaseNode]) -> Iterator[NewDocument]:
@@ -159,7 +181,7 @@ def _documents(nodes: Sequence[BaseNode]) -> Iterator[NewDocument]:
 
 
 def _result(answer: SearchAnswer | None) -> VectorStoreQueryResult:
-    """The result for an answer; None: nothing was asked, and nothing can be there."""
+    """The result for an answer; None: nothing can be there."""
     results = [] if answer is None else results_of(answer)
     note = {} if answer is None else note_of(answer)
     return VectorStoreQueryResult(

@@ -30,8 +30,8 @@ MODEL = MockEmbedding(embed_dim=1)
 TEXTS = {"a": "error E-1043 means a missing tithe", "b": "the harbour is closed", "c": "the till closes at nine"}
 
 
-def made() -> InstarVectorStore:
-    return InstarVectorStore(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])
+def made(*, new: bool = False) -> InstarVectorStore:
+    return InstarVectorStore(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"], new=new)
 
 
 @pytest.fixture
@@ -227,6 +227,23 @@ def test_one_store_serves_one_event_loop_after_another() -> None:
     index = of_documents(store)
     asyncio.run(index.adelete_ref_doc("doc-b"))
     assert {node.ref_doc_id for node in asyncio.run(store.aget_nodes())} == {"doc-a", "doc-c"}
+
+
+async def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
+    query = VectorStoreQuery(query_str="harbour", similarity_top_k=3)
+    mistyped = made()
+    with pytest.raises(Refused, match="there is no collection"):
+        mistyped.query(query)
+    with pytest.raises(Refused, match="there is no collection"):
+        await mistyped.aquery(query)
+    new = made(new=True)
+    assert new.query(query).ids == (await new.aquery(query)).ids == []
+    with pytest.raises(Refused, match="none"):
+        new.query(query, model="none")
+    emptied = made()
+    emptied.add([TextNode(text="the harbour is closed")])
+    emptied.clear()
+    assert index_of(emptied).as_retriever().retrieve("harbour") == []
 
 
 @pytest.mark.parametrize(
