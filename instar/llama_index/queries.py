@@ -85,7 +85,8 @@ def filter_of(filters: MetadataFilters) -> dict[str, Any]:
 
 def _condition(one: MetadataFilter) -> dict[str, Any]:
     if one.operator == FilterOperator.IS_EMPTY:
-        return {one.key: {"exists": False}}
+        # No filter of Instar is met by an empty list.
+        return {"or": [{one.key: {"exists": False}}, {one.key: {"in": [None, ""]}}]}
     if one.operator == FilterOperator.NIN:
         return {"not": {one.key: {"in": one.value}}}
     if one.operator not in _OPERATORS:

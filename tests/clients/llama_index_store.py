@@ -95,6 +95,15 @@ def test_filters_are_those_of_instar(
     assert sorted(node.node_id for node in store.get_nodes(filters=filters)) == sorted(found)
 
 
+def test_a_field_is_empty_that_is_not_there_null_or_without_a_character(store: InstarVectorStore) -> None:
+    fields = {"null": None, "blank": "", "zero": 0, "false": False, "full": "x"}
+    store.add(
+        [TextNode(id_=name, text=f"the text {name}", metadata={"field": field}) for name, field in fields.items()]
+    )
+    empty = MetadataFilters(filters=[MetadataFilter(key="field", value=None, operator=FilterOperator.IS_EMPTY)])
+    assert {node.node_id for node in store.get_nodes(filters=empty)} == {"a", "b", "c", "null", "blank"}
+
+
 def of_documents(store: InstarVectorStore) -> VectorStoreIndex:
     return VectorStoreIndex.from_documents(
         [Document(doc_id=f"doc-{name}", text=text, metadata={"name": name}) for name, text in TEXTS.items()],
