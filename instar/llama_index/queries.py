@@ -19,6 +19,8 @@ from instar.client.types import SearchRequest
 NODE, DOCUMENT = "_node_id", "ref_doc_id"
 # Values of one condition.
 _MOST = 1000
+# How many nodes a store is to choose of; Instar decides that itself.
+_OF_A_STORE = ("mmr_prefetch_factor", "mmr_prefetch_k")
 _MODES: Mapping[VectorStoreQueryMode, str] = {
     VectorStoreQueryMode.SPARSE: "keyword",
     VectorStoreQueryMode.TEXT_SEARCH: "keyword",
@@ -42,10 +44,16 @@ _OPERATORS: Mapping[FilterOperator, str] = {
 def search_of(query: VectorStoreQuery, collection: str, how: Mapping[str, Any]) -> SearchRequest | None:
     """The search for the text of a query; `how` is of `POST /search`, and goes before. None: nothing can pass.
 
+    LlamaIndex hands the settings of its mode `mmr` over in `how`; they are for that mode alone.
+
     Raises ValueError for a filter that Instar does not have.
     """
     if query.doc_ids is not None and not query.doc_ids:
         return None
+    how = dict(how)
+    threshold = how.pop("mmr_threshold", query.mmr_threshold)
+    for name in _OF_A_STORE:
+        how.pop(name, None)
     request: dict[str, Any] = {"query": query.query_str, "k": query.similarity_top_k, "collection": collection}
     if query.mode in _MODES:
         request["mode"] = _MODES[query.mode]
@@ -54,7 +62,7 @@ def search_of(query: VectorStoreQuery, collection: str, how: Mapping[str, Any]) 
         if query.alpha is not None:
             request["weights"] = {"dense": query.alpha, "keyword": 1 - query.alpha}
     if query.mode == VectorStoreQueryMode.MMR:
-        request["diversity"] = 1 - (query.mmr_threshold if query.mmr_threshold is not None else 0.5)
+        request["diversity"] = 1 - (threshold if threshold is not None else 0.5)
     request |= how
     # An index names none of its nodes by an empty list, and means all.
     chosen = [_one_of(key, ids) for key, ids in ((DOCUMENT, query.doc_ids), (NODE, query.node_ids)) if ids]

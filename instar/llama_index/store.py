@@ -147,7 +147,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     def query(self, query: VectorStoreQuery, **how: Any) -> VectorStoreQueryResult:
         """Search for the text of the query among its `doc_ids` and `node_ids`, if there are any.
 
-        `how` is of `POST /search`: `min_score`, `diversity`, `rerank`.
+        `how` is of `POST /search`: `min_score`, `diversity`, `rerank`; or it is LlamaIndex's `mmr_threshold`.
         """
         request = search_of(query, self.collection, how)
         answer = None

@@ -25,6 +25,7 @@ from llama_index.core.vector_stores.types import (
 from instar.client import AsyncInstar, Instar, Refused, results_of
 from instar.client.loops import EachLoop
 from instar.llama_index import SEARCH, InstarVectorStore
+from instar.llama_index.queries import search_of
 
 MODEL = MockEmbedding(embed_dim=1)
 TEXTS = {"a": "error E-1043 means a missing tithe", "b": "the harbour is closed", "c": "the till closes at nine"}
@@ -67,10 +68,28 @@ def test_an_index_of_documents_is_written_searched_and_deleted_by_document() -> 
 def test_modes_and_settings_of_a_search_are_passed_on(store: InstarVectorStore) -> None:
     words = index_of(store).as_retriever(similarity_top_k=3, vector_store_query_mode=VectorStoreQueryMode.TEXT_SEARCH)
     assert [hit.node.node_id for hit in words.retrieve("E-1043")] == ["a"]
-    varied = index_of(store).as_retriever(similarity_top_k=2, vector_store_query_mode=VectorStoreQueryMode.MMR)
-    assert len(varied.retrieve("closed")) == 2
+    for kwargs in ({}, {"mmr_threshold": 0.3, "mmr_prefetch_factor": 4}):
+        varied = index_of(store).as_retriever(
+            similarity_top_k=2, vector_store_query_mode=VectorStoreQueryMode.MMR, vector_store_kwargs=kwargs
+        )
+        assert len(varied.retrieve("closed")) == 2
     strict = index_of(store).as_retriever(similarity_top_k=3, vector_store_kwargs={"min_score": 0.99, "mode": "dense"})
     assert [hit.node.node_id for hit in strict.retrieve("the harbour is closed")] == ["b"]
+
+
+def test_the_threshold_of_mmr_says_how_unlike_nodes_are_to_be() -> None:
+    def diversity(query: VectorStoreQuery, **how: Any) -> object:
+        return (search_of(query, "c", how) or {}).get("diversity")
+
+    varied = VectorStoreQuery(query_str="closed", mode=VectorStoreQueryMode.MMR)
+    assert diversity(varied) == 0.5
+    varied.mmr_threshold = 0.25
+    assert diversity(varied) == 0.75
+    assert diversity(varied, mmr_threshold=0.0) == 1
+    assert diversity(varied, mmr_threshold=0.0, diversity=0.1) == 0.1
+    assert search_of(VectorStoreQuery(query_str="closed"), "c", {"mmr_threshold": 0.3}) == search_of(
+        VectorStoreQuery(query_str="closed"), "c", {}
+    )
 
 
 @pytest.mark.parametrize(
