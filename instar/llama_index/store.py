@@ -202,5 +202,10 @@ def _node(stored: Mapping[str, Any] | Result, note: Mapping[str, str] | None = N
     else:
         # Somebody else has written it.
         node = TextNode(id_=stored["id"], text=stored["text"], metadata=metadata)
-    node.metadata.update(note or {})
+    for key, search in (note or {}).items():
+        node.metadata[key] = search
+        # It is for feedback, and says nothing of the text.
+        for excluded in (node.excluded_llm_metadata_keys, node.excluded_embed_metadata_keys):
+            if key not in excluded:
+                excluded.append(key)
     return node

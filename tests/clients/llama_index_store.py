@@ -12,7 +12,7 @@ import httpx
 import pytest
 from llama_index.core import Document, MockEmbedding, StorageContext, VectorStoreIndex
 from llama_index.core.indices.vector_store import VectorIndexRetriever
-from llama_index.core.schema import IndexNode, TextNode
+from llama_index.core.schema import IndexNode, MetadataMode, TextNode
 from llama_index.core.vector_stores.types import (
     FilterCondition,
     FilterOperator,
@@ -224,6 +224,14 @@ def test_feedback_names_the_search(store: InstarVectorStore) -> None:
         {"action": "good", "search": best.node.metadata[SEARCH], "document": best.node.node_id}
     )
     assert sent == {"accepted": 1, "repeated": 0}
+
+
+def test_no_prompt_and_no_reranker_reads_the_id_of_the_search(store: InstarVectorStore) -> None:
+    store.client.write(documents=[{"id": "d", "text": "a harbour of others"}], collection=store.collection)
+    for hit in index_of(store).as_retriever(similarity_top_k=4).retrieve("is the harbour open?"):
+        assert SEARCH in hit.node.metadata
+        for mode in (MetadataMode.LLM, MetadataMode.EMBED):
+            assert SEARCH not in hit.node.get_content(metadata_mode=mode)
 
 
 async def test_all_is_done_over_asyncio_too() -> None:
