@@ -19,7 +19,7 @@ from instar.client.calls import note_of
 from instar.client.errors import absent_is_empty
 from instar.client.loops import EachLoop
 from instar.client.types import NewDocument, Result, SearchAnswer
-from instar.llama_index.queries import DOCUMENT, NODE, among, search_of
+from instar.llama_index.queries import DOCUMENT, NODE, among, doomed, search_of
 
 _TIMEOUT_SECONDS = 180.0
 
@@ -92,19 +92,24 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         await self.aclient.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
 
     def delete_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any) -> None:
-        """Delete nodes by id, or those that pass the filters; with both, those that are named and pass."""
-        if filters is not None and (node_ids or node_ids is None):
-            self._client.delete(filter=among(node_ids, filters), collection=self.collection)
-        elif node_ids is not None:
+        """Delete nodes by id, or those that pass the filters; with both, those that are named and pass.
+
+        Raises ValueError for filters that leave out no node, because all would be deleted.
+        """
+        passing = doomed(node_ids, filters)
+        if isinstance(passing, dict):
+            self._client.delete(filter=passing, collection=self.collection)
+        elif passing and node_ids is not None:
             self._client.delete_all(node_ids, self.collection)
 
     async def adelete_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any
     ) -> None:
         """Do what `delete_nodes` does."""
-        if filters is not None and (node_ids or node_ids is None):
-            await self.aclient.delete(filter=among(node_ids, filters), collection=self.collection)
-        elif node_ids is not None:
+        passing = doomed(node_ids, filters)
+        if isinstance(passing, dict):
+            await self.aclient.delete(filter=passing, collection=self.collection)
+        elif passing and node_ids is not None:
             await self.aclient.delete_all(node_ids, self.collection)
 
     def clear(self) -> None:
@@ -119,8 +124,11 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Return nodes by id, or those that pass the filters; with both, those that are named and pass."""
-        if filters is not None and (node_ids or node_ids is None):
-            return _nodes(self._client.matching(filter=among(node_ids, filters), collection=self.collection))
+        passing = among(node_ids, filters)
+        if isinstance(passing, dict):
+            return _nodes(self._client.matching(filter=passing, collection=self.collection))
+        if not passing:
+            return []
         if node_ids is None:
             return _nodes(self._client.documents(self.collection))
         nodes = []
@@ -133,9 +141,12 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
     ) -> list[BaseNode]:
         """Do what `get_nodes` does."""
-        if filters is not None and (node_ids or node_ids is None):
-            passing = self.aclient.matching(filter=among(node_ids, filters), collection=self.collection)
-            return _nodes([document async for document in passing])
+        passing = among(node_ids, filters)
+        if isinstance(passing, dict):
+            matching = self.aclient.matching(filter=passing, collection=self.collection)
+            return _nodes([document async for document in matching])
+        if not passing:
+            return []
         if node_ids is None:
             return _nodes([document async for document in self.aclient.documents(self.collection)])
         nodes = []

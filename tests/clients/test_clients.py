@@ -188,6 +188,12 @@ def test_the_vector_store_does_in_llama_index_what_its_index_asks(keyed: Server,
     require_passed("llama_index_store.py", keyed, python, tmp_path)
 
 
+def test_the_vector_store_passes_the_nodes_that_filters_of_llama_index_name(
+    keyed: Server, python: Path, tmp_path: Path
+) -> None:
+    require_passed("llama_index_filters.py", keyed, python, tmp_path)
+
+
 def test_the_page_on_langchain_and_llama_index_says_what_they_do(keyed: Server, python: Path, tmp_path: Path) -> None:
     shutil.copy(_ROOT / "docs" / "langchain.md", tmp_path)
     require_passed("page.py", keyed, python, tmp_path)
