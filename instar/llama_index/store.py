@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.schema import BaseNode, MetadataMode, ObjectType, TextNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     MetadataFilters,
@@ -69,8 +69,9 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         return self._clients.client
 
     def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
-        """Write nodes; they are durable and can be found when it returns.
+        """Write nodes; they are durable and can be found when it returns. Return the ids of all.
 
+        A text node without text, as LlamaIndex makes one of an empty file, has nothing to be found by and is left out.
         Raises Refused for a node that the service does not take. The nodes before it are written then.
         """
         self._may_be_empty = True
@@ -183,10 +184,14 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
 def _documents(nodes: Sequence[BaseNode]) -> Iterator[NewDocument]:
     """Yield what is stored of nodes. LlamaIndex makes JSON of their metadata by itself."""
     for node in nodes:
+        text = node.get_content(metadata_mode=MetadataMode.NONE)
+        # An image or a reference that is lost for want of a text is told.
+        if node.get_type() == ObjectType.TEXT and not text.strip():
+            continue
         metadata = node_to_metadata_dict(node, remove_text=True, flat_metadata=False)
         yield {
             "id": node.node_id,
-            "text": node.get_content(metadata_mode=MetadataMode.NONE),
+            "text": text,
             "metadata": metadata | {NODE: node.node_id},
         }
 

@@ -5,12 +5,13 @@ import inspect
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
 import pytest
-from llama_index.core import Document, MockEmbedding, StorageContext, VectorStoreIndex
+from llama_index.core import Document, MockEmbedding, SimpleDirectoryReader, StorageContext, VectorStoreIndex
 from llama_index.core.indices.vector_store import VectorIndexRetriever
 from llama_index.core.schema import IndexNode, MetadataMode, TextNode
 from llama_index.core.vector_stores.types import (
@@ -62,6 +63,19 @@ def test_an_index_of_documents_is_written_searched_and_deleted_by_document() -> 
     assert best.node.metadata[SEARCH]
     index.delete_ref_doc("doc-b")
     assert {node.ref_doc_id for node in store.get_nodes()} == {"doc-a", "doc-c"}
+
+
+async def test_an_empty_file_does_not_end_the_writing_of_the_others(tmp_path: Path) -> None:
+    for name, text in {"a.txt": "", "b.txt": " \n", "c.txt": TEXTS["c"]}.items():
+        (tmp_path / name).write_text(text)
+    store = made()
+    documents = SimpleDirectoryReader(str(tmp_path)).load_data()
+    context = StorageContext.from_defaults(vector_store=store)
+    VectorStoreIndex.from_documents(documents, storage_context=context, embed_model=MODEL)
+    assert [node.get_content() for node in store.get_nodes()] == [TEXTS["c"]]
+    assert store.add([TextNode(id_="blank"), TextNode(id_="more", text="one more")]) == ["blank", "more"]
+    assert await store.async_add([TextNode(id_="blank")]) == ["blank"]
+    assert len(store.get_nodes()) == 2
 
 
 def test_modes_and_settings_of_a_search_are_passed_on(store: InstarVectorStore) -> None:
@@ -161,7 +175,7 @@ def test_many_nodes_are_written_and_one_that_is_refused_is_named() -> None:
     nodes = [TextNode(id_=f"n{number}", text=f"the text {number}") for number in range(300)]
     assert store.add(nodes) == [node.node_id for node in nodes]
     with pytest.raises(Exception, match=r"the document 'blank' was refused, and those after it were not sent"):
-        store.add([TextNode(id_="more", text="one more"), TextNode(id_="blank", text=" ")])
+        store.add([TextNode(id_="more", text="one more"), IndexNode(id_="blank", text=" ", index_id="other")])
     assert len(store.get_nodes()) == 301
     store.clear()
     assert store.get_nodes() == []
