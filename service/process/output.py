@@ -1,5 +1,6 @@
 """The standard output of a command, whose reader may have seen enough before the command is at its end."""
 
+import io
 import os
 import select
 import sys
@@ -9,8 +10,11 @@ from collections.abc import Callable
 def printed(run: Callable[[], int]) -> int:
     """Run a command, and see its output to the reader; returns its exit code, and 1 if the output cannot be written.
 
-    A reader that has gone, such as `head`, has seen enough, so that nothing is said then.
+    A reader that has gone, such as `head`, has seen enough, so that nothing is said then. Texts of users may have what
+    the output cannot encode: its number is printed.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = run()
     except BrokenPipeError:
