@@ -92,7 +92,9 @@ def _followed(client: Instar, job: Job, patience: float) -> Job:
     with tqdm(desc=job["stage"], unit=" documents", file=sys.stderr) as bar:
 
         def say(error: InstarError) -> None:
-            bar.write(f"asking again, for the reload outlives a restart: {error}", file=sys.stderr)
+            limited = isinstance(error, Refused) and error.status == HTTPStatus.TOO_MANY_REQUESTS
+            why = "less often, and the reload goes on" if limited else "again, for the reload outlives a restart"
+            bar.write(f"asking {why}: {error}", file=sys.stderr)
 
         latest = job
         for latest in client.follow(job, patience=patience, silent=say):

@@ -114,3 +114,13 @@ def test_ctrl_c_ends_the_waiting_and_says_that_the_reload_goes_on(
     assert "DELETE /admin/jobs/j cancels it" in said
     assert code(monkeypatch, KeyboardInterrupt) == 130
     assert "the reload may have begun: see GET /admin/jobs" in capsys.readouterr().err
+
+
+def test_a_limited_key_is_told_that_it_asks_less_often(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used_up = httpx.Response(429, headers={"Retry-After": "0"}, json={"error": {"message": "wait"}})
+    assert code(monkeypatch, job("queued"), used_up, job("done"), options=("--wait", "--patience", "0")) == 0
+    said = capsys.readouterr().err
+    assert "asking less often, and the reload goes on" in said
+    assert "restart" not in said
