@@ -1,14 +1,15 @@
 """`instar`: all commands, by what they are for. A command's modules are imported when it is asked for."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import cast
 
 from instar.commands.base import Command
 from service.process import command_line as of_service
+from service.process.output import printed
 from service.process.parser import Parser, meant
 
 _ASKING = MappingProxyType(
@@ -41,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 1 if the command fails, and 2 if a setting or an argument is wrong. For a reload it is 3 if the model is not
     better, and 4 if nobody knows how it ends.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    return printed(partial(_run, sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -91,10 +95,6 @@ def _ask(name: str, arguments: Sequence[str]) -> int:
         return 2
     except InstarError as error:
         print(error, file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # A reader such as `head` has seen enough. The rest of the buffer must not fail at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from service.process import command_line
+from service.process.output import printed
 from service.process.parser import meant
 
 
@@ -12,7 +14,10 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m servi
 
     Without a command it serves. The code is 1 if a command fails, and 2 if a setting or an argument is wrong.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    return printed(partial(_run, sys.argv[1:] if arguments is None else arguments, program))
+
+
+def _run(arguments: Sequence[str], program: str) -> int:
     if arguments and arguments[0] in ("-h", "--help"):
         commands = command_line.listed(command_line.COMMANDS)
         print(f"usage: {program} [COMMAND] …\n\n{commands}\n\n{program} COMMAND --help says more.")

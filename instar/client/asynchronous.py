@@ -168,7 +168,7 @@ class AsyncInstar:
 
         A restart of the service interrupts a job and does not end it, so that a service that does not answer is asked
         for `patience` seconds; `silent` gets the error with which they begin. Raises Lost after them, or if the service
-        has no such job.
+        has no such job. A key that has used up its limit waits as long as the service says, which `silent` gets, too.
         """
         following = Following(patience, silent)
         while True:

@@ -1,6 +1,5 @@
 """One call: what is sent, how the answer is read, and when a refusal is worth another try."""
 
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,7 +69,8 @@ def require_success(response: httpx.Response) -> None:
         body, message = response.text, response.text[:200] or response.reason_phrase
         if response.has_redirect_location:
             message = f"it is at {response.headers['Location']} now: give that address"
-    raise Refused(f"{response.request.url} answered {response.status_code}: {message}", response.status_code, body)
+    said = f"{response.request.url} answered {response.status_code}: {message}"
+    raise Refused(said, response.status_code, body, _retry_after(response))
 
 
 def pause(response: httpx.Response, attempt: int) -> float | None:
@@ -80,13 +80,20 @@ def pause(response: httpx.Response, attempt: int) -> float | None:
     """
     if response.status_code not in _LATER:
         return None
+    wanted = _retry_after(response)
+    if wanted is None:
+        wanted = _FIRST_PAUSE * 2**attempt
+    return min(wanted, _LONGEST_PAUSE) * random.uniform(1, 1.25)  # noqa: S311 (nothing secret hangs on it)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds after which the service wants to be asked again; None: it does not say so, or in another form."""
     try:
         wanted = float(response.headers.get("Retry-After", ""))
     except ValueError:
-        wanted = math.nan
-    if not wanted >= 0:
-        wanted = _FIRST_PAUSE * 2**attempt
-    return min(wanted, _LONGEST_PAUSE) * random.uniform(1, 1.25)  # noqa: S311 (nothing secret hangs on it)
+        return None
+    # NaN is none of both.
+    return wanted if wanted >= 0 else None
 
 
 def not_reached(url: httpx.URL | str, error: httpx.RequestError) -> NotReached:

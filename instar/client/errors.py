@@ -29,12 +29,14 @@ class Refused(InstarError):
 
     `status` is the HTTP status, and `body` the whole answer. `type` is the kind of error by the service's own names,
     `param` the field at fault, and `reason` the service's own sentence, if the answer is one of the service's.
+    `retry_after` are the seconds after which it wants to be asked again, if it says.
     """
 
-    def __init__(self, message: str, status: int, body: Any) -> None:
+    def __init__(self, message: str, status: int, body: Any, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.body = body
+        self.retry_after = retry_after
         error = body.get("error") if isinstance(body, dict) else None
         said: dict[str, Any] = error if isinstance(error, dict) else {}
         # Another application may have anything there.

@@ -8,17 +8,18 @@ from instar.client.errors import InstarError, Lost, NotReached, Refused
 from instar.client.settings import POLL_SECONDS
 from instar.client.types import Job
 
-# The service, or a proxy before it, says that it is busy or away.
+# The service, or a proxy before it, says that it is away.
 _AWAY = frozenset(
     {
         HTTPStatus.NOT_FOUND,
-        HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
         HTTPStatus.SERVICE_UNAVAILABLE,
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
 _LONGEST_PAUSE = 5.0
+# A limit of a day may ask for hours, and somebody may raise it meanwhile.
+_LONGEST_WAIT = 3600.0
 
 Silence = Callable[[InstarError], object]
 
@@ -27,15 +28,19 @@ class Following:
     """How long a job is asked for although nobody answers, and the pause until it is asked for again."""
 
     def __init__(self, patience: float, silent: Silence | None) -> None:
-        """Give up after `patience` seconds without an answer. `silent` gets the error with which they begin."""
-        self.pause = POLL_SECONDS
+        """Give up after `patience` seconds without an answer. `silent` gets the error with which they begin.
+
+        It gets a refusal for too many requests (429) as well, if that asks for more time than those before.
+        """
+        self.pause = self._usual = POLL_SECONDS
+        self._told: float | None = None
         self._patience = patience
         self._silent = silent
         self._since: float | None = None
 
     def answered(self, job: Job) -> Job:
         """Take an answer, and return it."""
-        self.pause, self._since = POLL_SECONDS, None
+        self.pause, self._since = self._usual, None
         return job
 
     def bear(self, error: InstarError, job: Job) -> None:
@@ -52,6 +57,9 @@ class Following:
                 " new one",
                 job,
             ) from error
+        if refused is not None and refused.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._slow_down(refused)
+            return
         if not isinstance(error, NotReached) and (refused is None or refused.status not in _AWAY):
             raise error
         now = monotonic()
@@ -67,3 +75,13 @@ class Following:
                 job,
             ) from error
         self.pause = min(2 * self.pause, _LONGEST_PAUSE)
+
+    def _slow_down(self, refused: Refused) -> None:
+        """Wait as long as the service asks for, and ask less often from then on: it answers, so this is no silence."""
+        self._usual = min(2 * self._usual, _LONGEST_PAUSE)
+        wanted = self._usual if refused.retry_after is None else refused.retry_after
+        self.pause, self._since = min(max(wanted, self._usual), _LONGEST_WAIT), None
+        if self._told is None or wanted > 2 * self._told:
+            self._told = wanted
+            if self._silent is not None:
+                self._silent(refused)

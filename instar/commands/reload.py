@@ -17,6 +17,8 @@ DESCRIPTION = (
 EXAMPLE = "instar reload handbook-v2 --wait"
 _NOT_BETTER = 3
 _UNKNOWN = 4
+_STOPPED = 130
+_PERHAPS = "the reload may have begun: see GET /admin/jobs"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +42,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reload; returns 0, and 4 if it may have begun and nobody knows how it ends.
 
-    With --wait it returns 3 if the model was refused, and 1 if the reload failed.
+    With --wait it returns 3 if the model was refused, and 1 if the reload failed. Ctrl+C ends the command by 130,
+    and not a reload that has begun.
     """
     request: ReloadRequest = {"reranker" if arguments.reranker else "model": arguments.model}  # type: ignore[misc]
     if arguments.force:
@@ -53,8 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
         except (NotReached, Refused) as error:
             if not _may_have_begun(error):
                 raise
-            print(f"{error}; the reload may have begun: see GET /admin/jobs", file=sys.stderr)
+            print(f"{error}; {_PERHAPS}", file=sys.stderr)
             return _UNKNOWN
+        except KeyboardInterrupt:
+            print(f"stopped; {_PERHAPS}", file=sys.stderr)
+            return _STOPPED
         if not arguments.wait:
             print(f"job {job['id']} has begun: the console shows it, and GET /admin/jobs/{job['id']}")
             return 0
@@ -63,13 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
         except InstarError as error:
             print(f"{error}; the job is {job['id']}", file=sys.stderr)
             return _UNKNOWN
-    for warning in job["warnings"]:
-        print(warning, file=sys.stderr)
-    if job["state"] == "done":
-        print(_done(job))
-        return 0
-    print(f"the reload was {job['state']}: {job['reason']}", file=sys.stderr)
-    return _NOT_BETTER if job["state"] == "refused" else 1
+        except KeyboardInterrupt:
+            where = f"/admin/jobs/{job['id']}"
+            print(
+                f"stopped waiting: the job {job['id']} goes on in the service. GET {where} says how far it is, and"
+                f" DELETE {where} cancels it; so does the console",
+                file=sys.stderr,
+            )
+            return _STOPPED
+    return _ended(job)
 
 
 def _may_have_begun(error: NotReached | Refused) -> bool:
@@ -84,7 +92,9 @@ def _followed(client: Instar, job: Job, patience: float) -> Job:
     with tqdm(desc=job["stage"], unit=" documents", file=sys.stderr) as bar:
 
         def say(error: InstarError) -> None:
-            bar.write(f"asking again, for the reload outlives a restart: {error}", file=sys.stderr)
+            limited = isinstance(error, Refused) and error.status == HTTPStatus.TOO_MANY_REQUESTS
+            why = "less often, and the reload goes on" if limited else "again, for the reload outlives a restart"
+            bar.write(f"asking {why}: {error}", file=sys.stderr)
 
         latest = job
         for latest in client.follow(job, patience=patience, silent=say):
@@ -92,6 +102,17 @@ def _followed(client: Instar, job: Job, patience: float) -> Job:
             bar.total, bar.n = latest["total"], latest["done"]
             bar.refresh()
     return latest
+
+
+def _ended(job: Job) -> int:
+    """Say how the job has ended; returns the exit code."""
+    for warning in job["warnings"]:
+        print(warning, file=sys.stderr)
+    if job["state"] == "done":
+        print(_done(job))
+        return 0
+    print(f"the reload was {job['state']}: {job['reason']}", file=sys.stderr)
+    return _NOT_BETTER if job["state"] == "refused" else 1
 
 
 def _done(job: Job) -> str:

@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         answer = client.search(**request)
         documents = {} if answer["results"] else client.info()["collections"]
     if arguments.json:
-        print(json.dumps(answer, ensure_ascii=False, indent=1))
+        # An output of another encoding has the numbers of what it lacks, and JSON writes these in a way of its own.
+        has_all = (sys.stdout.encoding or "").lower().startswith("utf")
+        print(json.dumps(answer, ensure_ascii=not has_all, indent=1))
         return 0
     for rank, result in enumerate(results_of(answer), 1):
         print(_shown(rank, result))

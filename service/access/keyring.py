@@ -9,7 +9,8 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from service.errors import InstarError
-from service.machine.files import replace_file
+from service.machine.owned_file import OwnerLost, one_at_a_time, replace_owned
 
 log = logging.getLogger(__name__)
 
@@ -183,15 +184,16 @@ def create(path: Path, name: str, scopes: Sequence[Scope], limits: Limits) -> st
 
     Raises KeyFileError if the name breaks the rules or a valid key has it, or if the file cannot be read or written.
     """
-    keys = read(path)
-    if any(key.name == name and key.revoked is None for key in keys):
-        raise name_taken(name)
     token = _PREFIX + secrets.token_urlsafe(32)
     try:
         key = Key(name=name, digest=_digest(token), scopes=frozenset(scopes), limits=limits, created=datetime.now(UTC))
     except ValidationError as error:
         raise wrong_name() from error
-    _write(path, [*keys, key])
+    with _changing(path):
+        keys = read(path)
+        if any(key.name == name and key.revoked is None for key in keys):
+            raise name_taken(name)
+        _write(path, [*keys, key])
     return token
 
 
@@ -214,14 +216,18 @@ def unknown_name(name: str, valid: Sequence[str]) -> KeyUnknown:
 
 def revoke(path: Path, name: str) -> None:
     """Revoke the key of that name, which stays listed. Raises KeyFileError if no valid key has it."""
-    keys = read(path)
-    if not any(key.name == name and key.revoked is None for key in keys):
-        raise unknown_name(name, [key.name for key in keys if key.revoked is None])
+    if not read(path):
+        # Without a file there may be no folder, and none is made for this.
+        raise unknown_name(name, [])
     now = datetime.now(UTC)
-    _write(
-        path,
-        [key.model_copy(update={"revoked": now}) if key.name == name and key.revoked is None else key for key in keys],
-    )
+    with _changing(path):
+        keys = read(path)
+        if not any(key.name == name and key.revoked is None for key in keys):
+            raise unknown_name(name, [key.name for key in keys if key.revoked is None])
+        revoked = {"revoked": now}
+        _write(
+            path, [key.model_copy(update=revoked) if key.name == name and key.revoked is None else key for key in keys]
+        )
 
 
 def read(path: Path) -> list[Key]:
@@ -238,13 +244,25 @@ def read(path: Path) -> list[Key]:
         ) from error
 
 
-def _write(path: Path, keys: list[Key]) -> None:
-    """Replace the file in one step, readable by its owner alone."""
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """Keep other processes from the file, so that none brings back what another revokes. Raises KeyFileError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps(_KEYS.dump_python(keys, mode="json"), indent=1), mode=0o600)
+        with one_at_a_time(path):
+            yield
+    except OwnerLost as error:
+        raise KeyFileError(
+            f"{path} belongs to another user or group, who could not read it any more once it is changed here: run"
+            " `instar key` as the user of the service, or as root"
+        ) from error
     except OSError as error:
         raise KeyFileError(f"{path} cannot be written ({error.strerror}): let this user write there") from error
+
+
+def _write(path: Path, keys: list[Key]) -> None:
+    """Replace the file in one step, within `_changing`."""
+    replace_owned(path, json.dumps(_KEYS.dump_python(keys, mode="json"), indent=1))
 
 
 def _digest(token: str) -> str:

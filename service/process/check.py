@@ -47,23 +47,27 @@ class Finding:
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     """The sentences of the check, in the order in which they are printed."""
     report = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
+    return [*report, *_tried(lambda: _places(settings))]
+
+
+def _places(settings: Settings) -> Iterator[Finding]:
+    """The sentences on what is in the folders, and on the room for it."""
     runs = _runs(settings)
-    report += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
+    yield from _data_folder(settings, runs=runs)
+    yield from _address(settings, runs=runs)
     corpus = offline.Summary(np.empty(0, np.int64), None)
     if settings.data_folder.corpus.exists():
-        try:
-            corpus = offline.summary(settings.data_folder.corpus)
-        except InstarError as error:
-            return [*report, Finding(error.message, wrong=True)]
-        report.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
+        corpus = offline.summary(settings.data_folder.corpus)
+        yield Finding(f"the corpus is whole and has {len(corpus.live)} documents")
     finding, size = _model(settings, corpus.active)
-    report.append(finding)
+    yield finding
     missing, indexes = 0, open_indexes(settings)
     if corpus.active is not None:
         finding, missing = _index(indexes, corpus.active, corpus.live)
-        report.append(finding)
+        yield finding
     # A service that runs has taken its memory already.
-    return report if runs else [*report, *_room(settings, indexes, corpus, size, missing)]
+    if not runs:
+        yield from _room(settings, indexes, corpus, size, missing)
 
 
 def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -234,3 +238,5 @@ def _tried(look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         yield from look()
     except InstarError as error:
         yield Finding(error.message, wrong=True)
+    except OSError as error:
+        yield Finding(f"{error}: run the check as the user of the service, who has to read there", wrong=True)

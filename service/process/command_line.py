@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "embed": "embed the corpus for a reload beforehand, on a Ray cluster",
     }
 )
+_SERVING = "serve"
+_REMEDY = "run it as the user of the service, and see that the files may be read and written and the disk has room"
 
 
 class Command(Protocol):
@@ -50,9 +52,9 @@ def listed(commands: Mapping[str, str]) -> str:
 
 
 def run(name: str, arguments: Sequence[str], program: str) -> int:
-    """Run a command of the service; returns the exit code, which is 2 if a setting is wrong.
+    """Run a command of the service; returns the exit code, which is 1 if it fails, and 2 if a setting is wrong.
 
-    A wrong argument ends the process with the code 2, and `--help` with 0.
+    A wrong argument ends the process with the code 2, and `--help` with 0. Ctrl+C ends a command by 130.
     """
     command = cast(Command, import_module(f"service.process.commands.{name}"))
     parser = Parser(prog=f"{program} {name}", description=command.DESCRIPTION, example=command.EXAMPLE)
@@ -61,7 +63,22 @@ def run(name: str, arguments: Sequence[str], program: str) -> int:
         _add_settings(last, command.SETTINGS)
     parsed = parser.parse_args(arguments)
     settings = _settings(command, parsed)
-    return 2 if settings is None else command.run(parsed, settings)
+    if settings is None:
+        return 2
+    if name == _SERVING:
+        # Signals of a service are its own, and so is what it logs.
+        return command.run(parsed, settings)
+    try:
+        return command.run(parsed, settings)
+    except BrokenPipeError:
+        # The reader of the output has gone, which is no failure (`printed`).
+        raise
+    except OSError as error:
+        print(f"{name} failed ({error}): {_REMEDY}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"stopped before its end: run {program} {name} again", file=sys.stderr)
+        return 130
 
 
 def _add_settings(parser: ArgumentParser, names: Sequence[str]) -> None:
@@ -101,9 +118,13 @@ def _settings(command: Command, arguments: Namespace) -> Any:
         flags.setdefault("host", "127.0.0.1")
     try:
         _read_env_file(arguments.env_file)
+    except (OSError, ValueError) as error:
+        print(f"--env-file: {error}: name a file that can be read, in UTF-8", file=sys.stderr)
+        return None
+    try:
         return Settings(**flags)
     except OSError as error:
-        print(f"--env-file: {error}: name a file that can be read", file=sys.stderr)
+        print(f"settings: {error}: {_REMEDY}", file=sys.stderr)
     except SettingsError as error:
         print(f"settings: {error}: write lists and objects as JSON", file=sys.stderr)
     except ValidationError as error:
@@ -119,6 +140,7 @@ def _read_env_file(path: Path | None) -> None:
         return
     from dotenv import dotenv_values  # noqa: PLC0415
 
-    with path.open(encoding="utf-8") as lines:
+    # Some editors begin UTF-8 with a mark.
+    with path.open(encoding="utf-8-sig") as lines:
         for name, value in dotenv_values(stream=lines).items():
             os.environ.setdefault(name, value or "")

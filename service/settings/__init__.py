@@ -152,7 +152,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:
-        if self.admin_key is None and not self.keys_path.exists() and not is_loopback(self.host):
+        if self.admin_key is None and not is_loopback(self.host) and not self.keys_path.exists():
             raise ValueError(
                 f"INSTAR_HOST={self.host} would let anyone on the network replace the model, because there is no"
                 " admin key: set INSTAR_ADMIN_KEY, make keys with `instar key create`, or listen on"

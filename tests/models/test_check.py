@@ -1,5 +1,6 @@
 """`instar check`: what stands in the way of a start is said, with the remedy, and nothing is changed."""
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -93,6 +94,23 @@ def test_a_checkpoint_in_a_zip(place: Path) -> None:
     checkpoints.zipped(place / "checkpoints" / "one", place / "checkpoints" / "packed.zip")
     found = check.findings(settings(place, model="packed"), {})
     assert any("the checkpoint packed@" in finding.text for finding in found)
+
+
+def test_a_folder_that_another_user_has_closed(place: Path) -> None:
+    given = settings(place, keys_file=place / "keys.json")
+    given.data_dir.mkdir()
+    # Modules that it needs are imported as long as they can be read.
+    check.findings(given, {})
+    given.data_dir.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        found = check.findings(given, {})
+    finally:
+        os.seteuid(user)
+        given.data_dir.chmod(0o700)
+    assert "run the check as the user of the service" in [finding.text for finding in found if finding.wrong][-1]
 
 
 def test_keys(place: Path) -> None:

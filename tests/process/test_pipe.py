@@ -1,22 +1,65 @@
 """The output of a command can be cut off, as `head` does, without a traceback."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
-# A command that says more than a pipe holds.
+import pytest
+
+from service.process.output import printed
+
+# A command that prints so many results.
 TALKING = """
 import sys
 from instar.command_line import main
 from instar.commands import search
-search.run = lambda arguments: print("a result\\n" * 100_000) or 0
-sys.exit(main(["search", "closing the day"]))
+search.run = lambda arguments: print("a result\\n" * int(arguments.question)) or 0
+sys.exit(main(["search", sys.argv[1]]))
 """
+# More than a pipe holds, and as much as waits in a buffer until the end.
+MUCH, LITTLE = 100_000, 300
 
 
-def test_a_reader_that_has_seen_enough_sees_no_traceback() -> None:
-    command = subprocess.Popen([sys.executable, "-c", TALKING], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert command.stdout is not None
-    assert command.stdout.readline() == b"a result\n"
-    command.stdout.close()
-    _, said = command.communicate(timeout=60)
-    assert (command.returncode, said) == (1, b"")
+@pytest.mark.parametrize(("results", "lines"), [(MUCH, 1), (MUCH, 0), (LITTLE, 0), (5 * LITTLE, 0)])
+def test_a_reader_that_has_seen_enough_sees_no_traceback(results: int, lines: int) -> None:
+    assert cut_off(["-c", TALKING, str(results)], lines) == (1, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["key", "list", "--help"]])
+def test_help_can_be_cut_off_as_well(arguments: list[str]) -> None:
+    assert cut_off(["-m", "instar", *arguments], 0) == (1, b"")
+
+
+def test_an_output_that_cannot_be_written_is_said() -> None:
+    command = [sys.executable, "-m", "instar", "--help"]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=buffered(), check=False)
+    said = "the output cannot be written (No space left on device): make room, or send it elsewhere\n"
+    assert (ran.returncode, ran.stderr.decode()) == (1, said)
+
+
+def test_a_pipe_that_is_not_the_output_is_no_reader_that_has_seen_enough() -> None:
+    def lose() -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        printed(lose)
+
+
+def cut_off(command: list[str], lines: int) -> tuple[int, bytes]:
+    """How Python ends whose reader goes after so many lines, and what it says."""
+    running = subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=buffered()
+    )
+    assert running.stdout is not None
+    for _ in range(lines):
+        running.stdout.readline()
+    running.stdout.close()
+    _, said = running.communicate(timeout=60)
+    return running.returncode, said
+
+
+def buffered() -> dict[str, str]:
+    """The environment of a Python that writes when its buffer is full, or at the end."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,56 @@ def test_names_are_words_and_only_once(path: Path) -> None:
             keyring.create(path, name, ["embed"], Limits())
     with pytest.raises(KeyFileError, match=r"valid keys \(a\)"):
         keyring.revoke(path, "b")
+
+
+def permissions(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+def test_a_changed_file_can_be_read_by_whom_it_could_be_read_before(path: Path) -> None:
+    keyring.create(path, "a", ["search"], Limits())
+    path.chmod(0o640)
+    keyring.revoke(path, "a")
+    assert permissions(path)[2] == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone has files of other users")
+def test_root_leaves_the_keys_to_the_user_of_the_service(path: Path) -> None:
+    path.parent.mkdir()
+    os.chown(path.parent, 4242, 4243)
+    keyring.create(path, "a", ["search"], Limits())
+    lock = path.with_name(".keys.json.lock")
+    assert permissions(path) == permissions(lock) == (4242, 4243, 0o600)
+    os.chown(path, 4242, 4244)
+    path.chmod(0o640)
+    keyring.revoke(path, "a")
+    assert permissions(path) == (4242, 4244, 0o640)
+
+
+def test_a_file_that_the_service_could_not_read_any_more_is_not_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring.create(path, "a", ["search"], Limits())
+    before = path.read_bytes()
+    # Another user who may write to the folder.
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    for change in (lambda: keyring.create(path, "b", ["search"], Limits()), lambda: keyring.revoke(path, "a")):
+        with pytest.raises(KeyFileError, match="run `instar key` as the user of the service"):
+            change()
+    assert path.read_bytes() == before
+
+
+def test_changes_at_the_same_time_lose_nothing_and_bring_no_revoked_key_back(path: Path) -> None:
+    keyring.create(path, "old", ["search"], Limits())
+    names = [f"new-{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(names) + 1) as pool:
+        # The lock is between open files, so that threads stand for processes.
+        made = [pool.submit(keyring.create, path, name, ["search"], Limits()) for name in names]
+        revoked = pool.submit(keyring.revoke, path, "old")
+    assert revoked.exception() is None
+    assert all(each.exception() is None for each in made)
+    assert {key.name for key in keyring.read(path) if key.revoked is None} == set(names)
 
 
 def test_keys_of_the_settings_close_what_they_are_for(path: Path) -> None:

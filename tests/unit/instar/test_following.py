@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from instar.client import Lost, NotReached, Refused
+from instar.client.following import Following
 from tests.unit.instar.clients import JOB, Answering, both, each, reply
 
 NO_JOB = {"error": {"type": "not_found", "message": "there is no job 'j': ids come from POST /admin/reload"}}
@@ -106,3 +107,32 @@ def test_a_refusal_is_no_silence() -> None:
     for error, _ in each(lambda client: client.wait(JOB), restarting(httpx.Response(403, json=refusal))):
         assert isinstance(error, Refused)
         assert error.status == 403
+
+
+def limited(seconds: str | None) -> httpx.Response:
+    body = {"error": {"type": "rate_limited", "message": "the key ops has used up what it may ask"}}
+    return httpx.Response(429, headers={} if seconds is None else {"Retry-After": seconds}, json=body)
+
+
+def test_a_limit_of_the_key_is_no_silence() -> None:
+    said: list[Any] = []
+    service = restarting(*[limited("0")] * 9, state("running"), limited(None), state("done"))
+    for jobs, _ in each(lambda client: client.follow(JOB, patience=0, silent=said.append), service):
+        assert jobs[-1]["state"] == "done"
+    # Once for each client.
+    assert len(said) == 2
+
+
+def test_a_limit_of_the_key_is_waited_for_as_the_service_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("instar.client.following.POLL_SECONDS", 0.5)
+    said: list[Any] = []
+    following = Following(0, said.append)
+    pauses = []
+    for seconds in (1, 1, 40, 1e9):
+        following.bear(Refused("too many", 429, None, seconds), JOB)
+        pauses.append(following.pause)
+        following.answered(JOB)
+    assert pauses == [1, 2, 40, 3600]
+    assert [refused.retry_after for refused in said] == [1, 40, 1e9]
+    # It is asked for less often than before.
+    assert following.pause == 5

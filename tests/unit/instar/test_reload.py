@@ -24,7 +24,7 @@ JOB: dict[str, Any] = {
     "reason": "it is worse",
     "warnings": [],
 }
-Answer = httpx.Response | type[httpx.TransportError]
+Answer = httpx.Response | type[httpx.TransportError] | type[KeyboardInterrupt]
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +103,24 @@ def test_a_reload_that_may_have_begun_is_told_from_one_that_has_not(
 ) -> None:
     assert code(monkeypatch, answer, options=options) == expected
     assert ("the reload may have begun: see GET /admin/jobs" in capsys.readouterr().err) == (expected == 4)
+
+
+def test_ctrl_c_ends_the_waiting_and_says_that_the_reload_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code(monkeypatch, job("queued"), job("running"), KeyboardInterrupt) == 130
+    said = capsys.readouterr().err
+    assert "the job j goes on in the service" in said
+    assert "DELETE /admin/jobs/j cancels it" in said
+    assert code(monkeypatch, KeyboardInterrupt) == 130
+    assert "the reload may have begun: see GET /admin/jobs" in capsys.readouterr().err
+
+
+def test_a_limited_key_is_told_that_it_asks_less_often(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used_up = httpx.Response(429, headers={"Retry-After": "0"}, json={"error": {"message": "wait"}})
+    assert code(monkeypatch, job("queued"), used_up, job("done"), options=("--wait", "--patience", "0")) == 0
+    said = capsys.readouterr().err
+    assert "asking less often, and the reload goes on" in said
+    assert "restart" not in said

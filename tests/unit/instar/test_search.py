@@ -1,5 +1,8 @@
-"""A search that finds nothing says what to do next."""
+"""A search shows any text to any terminal, and one that finds nothing says what to do next."""
 
+import io
+import json
+import sys
 from functools import partial
 from typing import Any
 
@@ -38,3 +41,29 @@ def test_the_advice_fits_what_the_service_has(
     documents: Documents, arguments: list[str], advice: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert advice in said(documents, arguments, capsys)
+
+
+TEXT = "Zähle → sum \N{ROCKET}"
+
+
+def shown(encoding: str, *options: str) -> str:
+    """What the command prints about one result to an output of this encoding."""
+    result = {"id": "a", "score": 1.0, "text": TEXT, "metadata": {}}
+    answer = httpx.Response(200, json={"search": "s", "results": [result]})
+    written = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "Instar", partial(Instar, transport=httpx.MockTransport(lambda _: answer)))
+        patch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        assert main(["search", "how do I count", *options]) == 0
+        return written.getvalue().decode(encoding)
+
+
+def test_a_terminal_that_lacks_a_character_shows_its_number() -> None:
+    assert TEXT in shown("utf-8")
+    assert "Zähle \\u2192 sum \\U0001f680" in shown("cp1252")
+    assert "Z\\xe4hle" in shown("ascii")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_json_is_json_in_every_encoding(encoding: str) -> None:
+    assert json.loads(shown(encoding, "--json"))["results"][0]["text"] == TEXT

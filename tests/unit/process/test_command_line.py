@@ -6,7 +6,7 @@ import pytest
 
 from service import __main__
 from service.process import command_line
-from service.process.commands import check, serve
+from service.process.commands import check, move, serve
 from service.settings import Settings
 
 
@@ -74,7 +74,45 @@ def test_a_wrong_setting_and_a_file_that_is_not_there_are_named(
     assert capsys.readouterr().err.startswith("INSTAR_PORT: ")
     assert __main__.main(["serve", "--env-file", str(tmp_path / "nothing")]) == 2
     assert "name a file that can be read" in capsys.readouterr().err
+    file = tmp_path / "instar.env"
+    for encoding in ("utf-16", "utf-16-le"):
+        file.write_text("INSTAR_PORT=1\n", encoding=encoding)
+        assert __main__.main(["serve", "--env-file", str(file)]) == 2
+        assert "in UTF-8" in capsys.readouterr().err
     assert not served
+
+
+def test_a_file_of_settings_may_begin_with_the_mark_of_an_editor(
+    served: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAR_PORT", "")
+    monkeypatch.delenv("INSTAR_PORT")
+    file = tmp_path / "instar.env"
+    file.write_text("INSTAR_PORT=1234\n", encoding="utf-8-sig")
+    assert __main__.main(["serve", "--env-file", str(file)]) == 0
+    assert served[0].port == 1234
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (PermissionError(13, "Permission denied", "/data"), 1, "run it as the user of the service"),
+        (KeyboardInterrupt(), 130, "run python -m service move again"),
+    ],
+)
+def test_a_command_that_cannot_go_on_says_what_to_do(
+    error: BaseException,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(move, "run", fail)
+    assert __main__.main(["move", "--from", "a", "--to", "b"]) == code
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
