@@ -36,6 +36,32 @@ def archive(**members: bytes) -> bytes:
     return content.getvalue()
 
 
+def pdf(*pages: str) -> bytes:
+    """A PDF with the lines of each page, whose table of objects a reader has to make itself."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    for page in pages:
+        drawn = "BT /F 12 Tf 72 720 Td 14 TL " + " ".join(f"({line}) Tj T*" for line in page.split("\n")) + " ET"
+        layout = "/Resources<</Font<</F 3 0 R>>>>/MediaBox[0 0 612 792]"
+        objects.append(f"<</Type/Page/Parent 2 0 R{layout}/Contents {len(objects) + 2} 0 R>>")
+        objects.append(f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream")
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects[1] = f"<</Type/Pages/Kids[{kids}]/Count {len(pages)}>>"
+    numbered = "".join(f"{number} 0 obj\n{each}\nendobj\n" for number, each in enumerate(objects, 1))
+    return f"%PDF-1.4\n{numbered}trailer\n<</Root 1 0 R/Size {len(objects) + 1}>>\n%%EOF\n".encode()
+
+
+def test_no_line_of_a_pdf_is_a_heading_so_that_none_is_lost(tmp_path: Path) -> None:
+    pages = "---\nStops: all\n---\n# Stop the pump first\n# Close the valve", "Then wait.\n----------\nOpen it."
+    ((headings, text),) = read(tmp_path, "pump.pdf", pdf(*pages))
+    assert headings == ("pump",)
+    assert text.split() == "\n".join(pages).split()
+
+
+def test_lines_across_a_page_hold_no_front_matter(tmp_path: Path) -> None:
+    page = "<hr><p>Closed: on Mondays</p><hr><p>Ask us.</p>"
+    assert read(tmp_path, "page.html", page) == [(("page",), "---\n\nClosed: on Mondays\n\n---\n\nAsk us.")]
+
+
 def test_the_title_of_an_article_stands_in_its_header(tmp_path: Path) -> None:
     page = (
         "<header>Our shop</header><main><article><header><h1>How to return a parcel</h1></header>"
