@@ -102,6 +102,29 @@ def test_a_page_within_a_form_is_read_and_a_form_that_asks_is_not(tmp_path: Path
         assert read(tmp_path, "page.html", f"<body><p>Ask.</p>{form}</body>") == [(("page",), "Ask.")]
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "<h2><button>Can I return it?</button></h2>",
+        "<button><h2>Can I return it?</h2></button>",
+        '<h2><a class="header-anchor" href="#x"><span>Can I return it?</span></a></h2>',
+        '<h2>Can I return it?<a class="headerlink" href="#x">¶</a></h2>',
+        '<h2>Can I return it?<a class="anchor" href="#x">Link to this</a></h2>',
+        '<h2><button>Can I return it?</button><a class="anchor" href="#x">Link to this</a></h2>',
+    ],
+)
+def test_a_heading_keeps_its_own_words_alone(tmp_path: Path, heading: str) -> None:
+    page = f"{heading}<p>Yes.</p><button>Buy</button>"
+    assert read(tmp_path, "page.html", page) == [(("Can I return it?",), "Yes.")]
+
+
+def test_notes_are_text_and_what_else_stands_aside_is_none(tmp_path: Path) -> None:
+    notes = '<aside class="admonition warning">Mind it.</aside><aside class="footnote brackets">As said.</aside>'
+    page = f'<main><p>Run.</p>{notes}<aside class="sidebar">News</aside><aside>More</aside></main>'
+    ((_, text),) = read(tmp_path, "page.html", page)
+    assert text.split("\n\n") == ["Run.", "Mind it.", "As said."]
+
+
 def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
     sentence = "Ürün iadesi için şubeye başvurun."
     page = f"<h1>{sentence}</h1><p>{sentence}</p>"
