@@ -36,8 +36,10 @@ def from_html(content: bytes) -> Page:
         from bs4.dammit import EncodingDetector  # noqa: PLC0415
     except ImportError as error:
         raise Unreadable(EXTRA) from error
+    content, encoding = EncodingDetector.strip_byte_order_mark(content)
     # A page that names no encoding would be taken for one that few letters speak for, before UTF-8 is tried.
-    encoding = None if EncodingDetector.find_declared_encoding(content, is_html=True) else "utf-8"
+    if not encoding and not _names_itself(EncodingDetector.find_declared_encoding(content, is_html=True)):
+        encoding = "utf-8"
     try:
         page = BeautifulSoup(content, "html.parser", from_encoding=encoding)
     except ParserRejectedMarkup as error:
@@ -66,6 +68,14 @@ def from_html(content: bytes) -> Page:
 
 def _is_main(element: Any) -> bool:
     return bool(element.name == "main" or element.get("role") == "main")
+
+
+def _names_itself(encoding: str | None) -> bool:
+    """Whether a page may be in the encoding that it names: not in UTF-16, say, in which nobody had read the name."""
+    try:
+        return b"<meta".decode(encoding or "") == "<meta"
+    except (LookupError, ValueError):
+        return False
 
 
 def _unwrap_questions(main: Any) -> None:

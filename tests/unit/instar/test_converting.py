@@ -130,6 +130,12 @@ def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
     page = f"<h1>{sentence}</h1><p>{sentence}</p>"
     for content in (page.encode(), page.encode("utf-16"), f'<meta charset="windows-1254">{page}'.encode("cp1254")):
         assert read(tmp_path, "page.html", content) == [((sentence,), sentence)]
+    for encoding in ("utf-16", "UTF-16LE", "utf-32", "no-such"):
+        declared = f'<meta charset="{encoding}">{page}'
+        assert read(tmp_path, "page.html", declared.encode()) == [((sentence,), sentence)]
+    for encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        plain = '<meta charset="windows-1254"><h1>Returns</h1><p>Ask.</p>'
+        assert read(tmp_path, "page.html", plain.encode(encoding)) == [(("Returns",), "Ask.")]
 
 
 @pytest.mark.parametrize("suffix", [".pdf", *ZIPPED])
