@@ -4,8 +4,9 @@ import re
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
+from instar.loading import literal
 from instar.loading.piece import Unreadable
 
 _LONGEST_REASON = 200
@@ -132,18 +133,31 @@ def converted(content: bytes, suffix: str, charset: str | None = None) -> str:
 @cache
 def _markitdown() -> Any:
     """A converter of what we say that we read. Its own fallback takes a broken document for a text."""
-    from markitdown import MarkItDown, converters  # noqa: PLC0415
+    from markitdown import DocumentConverterResult, MarkItDown, StreamInfo, converters  # noqa: PLC0415
+
+    class HtmlConverter(converters.HtmlConverter):
+        """Takes no sign in a text for one of Markdown."""
+
+        def convert(self, file_stream: BinaryIO, stream_info: StreamInfo, **options: Any) -> DocumentConverterResult:
+            content = literal.hidden(file_stream.read(), stream_info.charset or "utf-8")
+            result = super().convert(BytesIO(content), StreamInfo(charset="utf-8"), **options)
+            result.markdown = literal.shown(result.markdown)
+            return result
 
     converter = MarkItDown(enable_builtins=False, enable_plugins=False)
+    html = HtmlConverter()
+    converter.register_converter(html)
     for kind in (
-        converters.HtmlConverter,
         converters.PdfConverter,
         converters.DocxConverter,
         converters.PptxConverter,
         converters.XlsxConverter,
         converters.EpubConverter,
     ):
-        converter.register_converter(kind())
+        other = kind()
+        # Most of them make HTML first.
+        vars(other).update(_html_converter=html)
+        converter.register_converter(other)
     return converter
 
 

@@ -4,6 +4,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import suppress
+from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def pdf(*pages: str) -> bytes:
     return f"%PDF-1.4\n{numbered}trailer\n<</Root 1 0 R/Size {len(objects) + 1}>>\n%%EOF\n".encode()
 
 
+def docx(*paragraphs: str) -> bytes:
+    """A document with the paragraphs, and a heading and its text below them."""
+    office = "http://schemas.openxmlformats.org"
+    main = f"{office}/wordprocessingml/2006/main"
+    related = f"{office}/officeDocument/2006/relationships/officeDocument"
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    heading = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>End # 1</w:t></w:r>'
+    body = "".join(f"<w:p>{each}</w:p>" for each in (*paragraphs, heading, "<w:r><w:t>Text.</w:t></w:r>"))
+    members = {
+        "[Content_Types].xml": f'<Types xmlns="{office}/package/2006/content-types">'
+        f'<Override PartName="/word/document.xml" ContentType="{kind}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{office}/package/2006/relationships"><Relationship Id="r1"'
+        f' Type="{related}" Target="word/document.xml"/></Relationships>',
+        "word/document.xml": f'<w:document xmlns:w="{main}"><w:body>{body}</w:body></w:document>',
+    }
+    return archive(**{name: member.encode() for name, member in members.items()})
+
+
 def test_no_line_of_a_pdf_is_a_heading_so_that_none_is_lost(tmp_path: Path) -> None:
     pages = "---\nStops: all\n---\n# Stop the pump first\n# Close the valve", "Then wait.\n----------\nOpen it."
     ((headings, text),) = read(tmp_path, "pump.pdf", pdf(*pages))
@@ -60,6 +79,30 @@ def test_no_line_of_a_pdf_is_a_heading_so_that_none_is_lost(tmp_path: Path) -> N
 def test_lines_across_a_page_hold_no_front_matter(tmp_path: Path) -> None:
     page = "<hr><p>Closed: on Mondays</p><hr><p>Ask us.</p>"
     assert read(tmp_path, "page.html", page) == [(("page",), "---\n\nClosed: on Mondays\n\n---\n\nAsk us.")]
+
+
+LINES = ("# Stop the pump", "---", "```", "~~~", "<!-- no comment", "C # is a language", "- item", "=")
+
+
+@pytest.mark.parametrize("suffix", [".html", ".docx"])
+def test_no_sign_in_a_text_begins_a_block_of_markdown(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".html":
+        lines = "".join(f"<p>{escape(line)}<br>{escape(line)}</p>" for line in LINES)
+        content = f"{lines}<h1>End # 1</h1><p>Text.</p>".encode()
+    else:
+        content = docx(*(f"<w:r><w:t>{escape(line)}</w:t><w:br/><w:t>{escape(line)}</w:t></w:r>" for line in LINES))
+    before, end = read(tmp_path, f"page{suffix}", content)
+    assert before[0] == ("page",)
+    assert before[1].replace("\\", "").split() == " ".join(f"{line} {line}" for line in LINES).split()
+    assert "\nC # is a language" in before[1]
+    assert "\n- item" in before[1]
+    assert end == (("End # 1",), "Text.")
+
+
+def test_a_fence_in_code_does_not_end_it(tmp_path: Path) -> None:
+    page = "<pre>```sh\n# run it\nmake\n```</pre><h1>End</h1><p>Text.</p>"
+    code = "```\n```sh\n# run it\nmake\n    ```\n```"
+    assert read(tmp_path, "page.html", page) == [(("page",), code), (("End",), "Text.")]
 
 
 def test_the_title_of_an_article_stands_in_its_header(tmp_path: Path) -> None:
@@ -131,8 +174,9 @@ def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
     for content in (page.encode(), page.encode("utf-16"), f'<meta charset="windows-1254">{page}'.encode("cp1254")):
         assert read(tmp_path, "page.html", content) == [((sentence,), sentence)]
     for encoding in ("utf-16", "UTF-16LE", "utf-32", "no-such"):
-        declared = f'<meta charset="{encoding}">{page}'
-        assert read(tmp_path, "page.html", declared.encode()) == [((sentence,), sentence)]
+        for end in ("", "."):
+            declared = f'<meta charset="{encoding}">{page}<p>{end}</p>'
+            assert read(tmp_path, "page.html", declared.encode())[0][0] == (sentence,)
     for encoding in ("utf-16", "utf-32", "utf-8-sig"):
         plain = '<meta charset="windows-1254"><h1>Returns</h1><p>Ask.</p>'
         assert read(tmp_path, "page.html", plain.encode(encoding)) == [(("Returns",), "Ask.")]
