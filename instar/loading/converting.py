@@ -4,16 +4,23 @@ import re
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
+from instar.loading import literal
 from instar.loading.piece import Unreadable
 
 _LONGEST_REASON = 200
 EXTRA = "reading it needs `pip install 'instar[load]'`"
 # What a page has beside its text.
 _BESIDE = ("nav", "footer", "aside", "script", "style", "template", "noscript", "button", "select", "svg")
+# An aside of these classes is a part of the text: so docutils and others write notes.
+_NOTES = re.compile(
+    r"\b(admonition|callout|footnotes?|note|tip|hint|important|warning|caution|attention|danger|topic)\b"
+)
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_WORD = re.compile(r"\w")
 # Some servers put a whole page into a form. One without these only asks for something.
-_SAYING = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "article")
+_SAYING = ("p", *_HEADINGS, "article")
 
 
 class Page(NamedTuple):
@@ -30,8 +37,10 @@ def from_html(content: bytes) -> Page:
         from bs4.dammit import EncodingDetector  # noqa: PLC0415
     except ImportError as error:
         raise Unreadable(EXTRA) from error
+    content, encoding = EncodingDetector.strip_byte_order_mark(content)
     # A page that names no encoding would be taken for one that few letters speak for, before UTF-8 is tried.
-    encoding = None if EncodingDetector.find_declared_encoding(content, is_html=True) else "utf-8"
+    if not encoding and not _names_itself(EncodingDetector.find_declared_encoding(content, is_html=True)):
+        encoding = "utf-8"
     try:
         page = BeautifulSoup(content, "html.parser", from_encoding=encoding)
     except ParserRejectedMarkup as error:
@@ -39,8 +48,13 @@ def from_html(content: bytes) -> Page:
     titles = (title for title in page.find_all("title") if not title.find_parent("svg"))
     title = " ".join(next((title.get_text() for title in titles), "").split())
     main = page.find(_is_main) or _only_article(page) or page.body or page
+    _unwrap_questions(main)
     for beside in main.find_all(_BESIDE):
-        beside.decompose()
+        if _is_note(beside):
+            # The converter takes an aside for words in a line.
+            beside.name = "div"
+        else:
+            beside.decompose()
     for form in main.find_all("form"):
         if not form.find(_SAYING):
             form.decompose()
@@ -48,15 +62,41 @@ def from_html(content: bytes) -> Page:
         # The title of an article stands there, and beside articles the name of the site.
         if not header.find_parent(_is_main) and not header.find_parent("article"):
             header.decompose()
-    # Documentation links each heading to itself, by a sign that is no word of it.
-    for link in main.find_all("a", class_=re.compile("headerlink|anchor|hash-link")):
-        link.decompose()
+    _remove_anchors(main)
     # An encoding that Python knows and HTML does not may have given halves of characters.
     return Page(converted(str(main).encode(errors="replace"), ".html", "utf-8"), title)
 
 
 def _is_main(element: Any) -> bool:
     return bool(element.name == "main" or element.get("role") == "main")
+
+
+def _names_itself(encoding: str | None) -> bool:
+    """Whether a page may be in the encoding that it names: not in UTF-16, say, in which nobody had read the name."""
+    try:
+        return b"<meta".decode(encoding or "") == "<meta"
+    except (LookupError, ValueError):
+        return False
+
+
+def _unwrap_questions(main: Any) -> None:
+    """Leave the words alone of buttons around and within headings, as of those that open the answer below."""
+    for button in main.find_all("button"):
+        if button.find_parent(_HEADINGS) or button.find(_HEADINGS):
+            button.unwrap()
+
+
+def _is_note(element: Any) -> bool:
+    return element.name == "aside" and bool(_NOTES.search(" ".join(element.get_attribute_list("class", ""))))
+
+
+def _remove_anchors(main: Any) -> None:
+    """Remove the links of documentation from each heading to itself, unless its own words are in one."""
+    for link in reversed(main.find_all("a", class_=re.compile("headerlink|anchor|hash-link"))):
+        said = link.get_text()
+        heading = link.find_parent(_HEADINGS)
+        if not _WORD.search(said) or (heading and len(_WORD.findall(heading.get_text())) > len(_WORD.findall(said))):
+            link.decompose()
 
 
 def _only_article(page: Any) -> Any:
@@ -93,18 +133,31 @@ def converted(content: bytes, suffix: str, charset: str | None = None) -> str:
 @cache
 def _markitdown() -> Any:
     """A converter of what we say that we read. Its own fallback takes a broken document for a text."""
-    from markitdown import MarkItDown, converters  # noqa: PLC0415
+    from markitdown import DocumentConverterResult, MarkItDown, StreamInfo, converters  # noqa: PLC0415
+
+    class HtmlConverter(converters.HtmlConverter):
+        """Takes no sign in a text for one of Markdown."""
+
+        def convert(self, file_stream: BinaryIO, stream_info: StreamInfo, **options: Any) -> DocumentConverterResult:
+            content = literal.hidden(file_stream.read(), stream_info.charset or "utf-8")
+            result = super().convert(BytesIO(content), StreamInfo(charset="utf-8"), **options)
+            result.markdown = literal.shown(result.markdown)
+            return result
 
     converter = MarkItDown(enable_builtins=False, enable_plugins=False)
+    html = HtmlConverter()
+    converter.register_converter(html)
     for kind in (
-        converters.HtmlConverter,
         converters.PdfConverter,
         converters.DocxConverter,
         converters.PptxConverter,
         converters.XlsxConverter,
         converters.EpubConverter,
     ):
-        converter.register_converter(kind())
+        other = kind()
+        # Most of them make HTML first.
+        vars(other).update(_html_converter=html)
+        converter.register_converter(other)
     return converter
 
 

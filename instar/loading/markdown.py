@@ -6,20 +6,29 @@ from itertools import pairwise
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from instar.loading.piece import Piece
 
 _FENCE = "---"
+_BREAKS = frozenset({"softbreak", "hardbreak"})
 _WORD = re.compile(r"\w")
 
 
 def pieces(text: str, title: str) -> Iterator[Piece]:
     """Yield the text below each heading that has one. `title` stands above a text before the first heading.
 
-    The title of the front matter (YAML, as of Jekyll, Hugo and Docusaurus) goes before `title`. Headings are those of
-    CommonMark, so that a comment within a code block is none.
+    The title of the front matter (YAML, as of Jekyll, Hugo and Docusaurus) goes before `title`.
     """
-    text, title = _without_front_matter(text.replace("\r\n", "\n").replace("\r", "\n"), title)
+    return below_headings(*_without_front_matter(_with_line_feeds(text), title))
+
+
+def below_headings(text: str, title: str) -> Iterator[Piece]:
+    """Yield the pieces of a text in which lines across the page hold no front matter, as one that was converted.
+
+    Headings are those of CommonMark, so that a comment within a code block is none.
+    """
+    text = _with_line_feeds(text)
     # The parser counts these lines alone, and a page break within one ends none.
     lines = text.split("\n")
     tokens = MarkdownIt("commonmark").parse(text)
@@ -32,9 +41,18 @@ def pieces(text: str, title: str) -> Iterator[Piece]:
         yield from _piece(headings, title, lines[begin : token.map[0]])
         level = int(token.tag[1:])
         headings = [heading for heading in headings if heading[0] < level]
-        headings.append((level, "".join(child.content for child in inline.children or ()).strip()))
+        headings.append((level, _name(inline)))
         begin = token.map[1]
     yield from _piece(headings, title, lines[begin:])
+
+
+def _name(heading: Token) -> str:
+    """The heading in one line, without marks."""
+    return "".join(" " if child.type in _BREAKS else child.content for child in heading.children or ()).strip()
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _piece(headings: list[tuple[int, str]], title: str, lines: list[str]) -> Iterator[Piece]:

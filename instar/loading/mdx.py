@@ -1,16 +1,25 @@
 """MDX, as the Markdown that is in it: without imports, exports, comments, and the tags of components.
 
 The text within components stays, without the indentation that it has there: in MDX that means nothing, and in Markdown
-four spaces make a block of code, in which a fence is no fence. Modules (ESM) are blocks that end at an empty line, as
-MDX 3 has them.
+four spaces make a block of code, in which a fence is no fence. Modules (ESM) are blocks that end at an empty line and
+do not begin within a paragraph, as MDX 3 has them.
 """
 
 import re
 
-_FENCE = re.compile(r"^\s*(```+|~~~+)")
-_MODULE = re.compile(r"^(import|export)\b[^\n]*(?:\n(?!\s*\n)[^\n]*)*", re.MULTILINE)
-_COMMENT = re.compile(r"\{/\*.*?\*/\}", re.DOTALL)
-_TAG = re.compile(r"</?[A-Z]|</?>")
+# A fence, maybe within a list or a quotation, or behind a tag. A line with more backticks behind it has a span of code.
+_FENCE = re.compile(r"^(\s*<[A-Z][^`\n]*>)?(\s*(?:(?:[-*+]|\d+[.)])\s+|>\s*)*(```+(?!.*`)|~~~+))")
+_END = re.compile(r"^(\s*(?:>\s*)*(```+|~~~+))\s*(</[A-Z][\w.]*>\s*)?$")
+# What is more than text, whichever begins first: within a span of code nothing else does.
+_MARK = re.compile(
+    r"(?P<code>(?<![\\`])(`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)\2(?!`))"
+    r"|(?P<module>^(?:import|export)\b[^\n]*(?:\n(?!\s*\n)[^\n]*)*)"
+    r"|(?P<comment>\{/\*.*?\*/\})"
+    r"|(?P<tag></?[A-Z]|</?>)",
+    re.DOTALL | re.MULTILINE,
+)
+# A line after which no paragraph goes on: an empty one, a heading, a line across the page, the end of front matter.
+_ENDING = re.compile(r"\s*|#{1,6}\s.*|[-=*_]{3,}\s*")
 # The tags of a component on lines of their own.
 _OPENING = re.compile(r"^\s*<[A-Z](?!.*</).*(?<!/)>\s*$")
 _CLOSING = re.compile(r"^\s*</[A-Z][\w.]*>\s*$")
@@ -25,15 +34,21 @@ def markdown_of(text: str) -> str:
     margins: list[int | None] = []
     for indented in text.splitlines(keepends=True):
         line = _within(margins, indented)
-        mark = _FENCE.match(line)
         if fence:
-            parts.append(line)
+            end = _END.match(line)
             # A longer fence holds shorter ones.
-            if mark and mark[1].startswith(fence):
+            if end and end[2].startswith(fence):
                 fence = ""
-        elif mark:
-            parts += [_plain("".join(prose)), line]
-            prose, fence = [], mark[1]
+                # A tag behind it would leave it open.
+                if end[3]:
+                    line = f"{end[1]}\n"
+                    margins[-1:] = []
+            parts.append(line)
+        elif mark := _FENCE.match(line):
+            if mark[1]:
+                margins.append(margins[-1] if margins else 0)
+            parts += [_plain("".join(prose)), "\n" if mark[1] else "", line[mark.start(2) :]]
+            prose, fence = [], mark[3]
         else:
             if _OPENING.match(line):
                 margins.append(None)
@@ -54,12 +69,19 @@ def _within(margins: list[int | None], line: str) -> str:
 
 
 def _plain(prose: str) -> str:
-    prose = _COMMENT.sub("", _MODULE.sub("", prose))
     kept: list[str] = []
     end = 0
-    while tag := _TAG.search(prose, end):
-        kept.append(prose[end : tag.start()])
-        end = _end_of_tag(prose, tag.start())
+    while mark := _MARK.search(prose, end):
+        kept.append(prose[end : mark.start()])
+        end = mark.end()
+        if mark["tag"]:
+            end = _end_of_tag(prose, mark.start())
+        elif mark["code"]:
+            kept.append(mark[0])
+        elif mark["module"] and not _ENDING.fullmatch("".join(kept).removesuffix("\n").rpartition("\n")[2]):
+            # A word of the paragraph.
+            end = mark.start() + len("import")
+            kept.append(prose[mark.start() : end])
     return "".join([*kept, prose[end:]])
 
 

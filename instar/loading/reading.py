@@ -12,11 +12,12 @@ from instar.loading.piece import Piece, Unreadable
 _MARKDOWN = frozenset({".md", ".markdown"})
 _MDX = frozenset({".mdx"})
 _PLAIN = frozenset({".txt", ".text"})
+_PDF = frozenset({".pdf"})
 _HTML = frozenset({".html", ".htm"})
 _RST = frozenset({".rst"})
 _CSV = frozenset({".csv", ".tsv"})
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
-CONVERTED = frozenset({".pdf", ".docx", ".pptx", ".xlsx", ".epub"})
+CONVERTED = _PDF | {".docx", ".pptx", ".xlsx", ".epub"}
 SUFFIXES = _MARKDOWN | _MDX | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | CONVERTED
 
 
@@ -49,22 +50,29 @@ def _joined(text: str) -> str:
 
 def _pieces(path: Path, suffix: str, title: str) -> Iterable[Piece]:
     if suffix in CONVERTED:
-        return markdown.pieces(converting.from_file(path), title)
+        text = converting.from_file(path)
+        # Its lines are as printed: one that begins with a sign of Markdown is no heading.
+        return _whole(text, title) if suffix in _PDF else markdown.below_headings(text, title)
     if suffix in _HTML:
         page = converting.from_html(path.read_bytes())
-        return markdown.pieces(page.text, page.title or title)
-    text = _text(path)
+        return markdown.below_headings(page.text, page.title or title)
+    return _pieces_of_text(_text(path), suffix, title)
+
+
+def _pieces_of_text(text: str, suffix: str, title: str) -> Iterable[Piece]:
     if suffix in _CSV:
         return rows.of_csv(text)
     if suffix in _JSON_LINES:
         return rows.of_json_lines(text)
     if suffix in _PLAIN:
-        return [Piece((title,), text.strip())] if text.strip() else []
+        return _whole(text, title)
     if suffix in _RST:
-        text = rst.markdown_of(text)
-    elif suffix in _MDX:
-        text = mdx.markdown_of(text)
-    return markdown.pieces(text, title)
+        return markdown.below_headings(rst.markdown_of(text), title)
+    return markdown.pieces(mdx.markdown_of(text) if suffix in _MDX else text, title)
+
+
+def _whole(text: str, title: str) -> list[Piece]:
+    return [Piece((title,), text.strip())] if text.strip() else []
 
 
 def _text(path: Path) -> str:

@@ -4,6 +4,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import suppress
+from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -34,6 +35,74 @@ def archive(**members: bytes) -> bytes:
         for name, member in members.items():
             opened.writestr(name, member)
     return content.getvalue()
+
+
+def pdf(*pages: str) -> bytes:
+    """A PDF with the lines of each page, whose table of objects a reader has to make itself."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    for page in pages:
+        drawn = "BT /F 12 Tf 72 720 Td 14 TL " + " ".join(f"({line}) Tj T*" for line in page.split("\n")) + " ET"
+        layout = "/Resources<</Font<</F 3 0 R>>>>/MediaBox[0 0 612 792]"
+        objects.append(f"<</Type/Page/Parent 2 0 R{layout}/Contents {len(objects) + 2} 0 R>>")
+        objects.append(f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream")
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects[1] = f"<</Type/Pages/Kids[{kids}]/Count {len(pages)}>>"
+    numbered = "".join(f"{number} 0 obj\n{each}\nendobj\n" for number, each in enumerate(objects, 1))
+    return f"%PDF-1.4\n{numbered}trailer\n<</Root 1 0 R/Size {len(objects) + 1}>>\n%%EOF\n".encode()
+
+
+def docx(*paragraphs: str) -> bytes:
+    """A document with the paragraphs, and a heading and its text below them."""
+    office = "http://schemas.openxmlformats.org"
+    main = f"{office}/wordprocessingml/2006/main"
+    related = f"{office}/officeDocument/2006/relationships/officeDocument"
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    heading = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>End # 1</w:t></w:r>'
+    body = "".join(f"<w:p>{each}</w:p>" for each in (*paragraphs, heading, "<w:r><w:t>Text.</w:t></w:r>"))
+    members = {
+        "[Content_Types].xml": f'<Types xmlns="{office}/package/2006/content-types">'
+        f'<Override PartName="/word/document.xml" ContentType="{kind}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{office}/package/2006/relationships"><Relationship Id="r1"'
+        f' Type="{related}" Target="word/document.xml"/></Relationships>',
+        "word/document.xml": f'<w:document xmlns:w="{main}"><w:body>{body}</w:body></w:document>',
+    }
+    return archive(**{name: member.encode() for name, member in members.items()})
+
+
+def test_no_line_of_a_pdf_is_a_heading_so_that_none_is_lost(tmp_path: Path) -> None:
+    pages = "---\nStops: all\n---\n# Stop the pump first\n# Close the valve", "Then wait.\n----------\nOpen it."
+    ((headings, text),) = read(tmp_path, "pump.pdf", pdf(*pages))
+    assert headings == ("pump",)
+    assert text.split() == "\n".join(pages).split()
+
+
+def test_lines_across_a_page_hold_no_front_matter(tmp_path: Path) -> None:
+    page = "<hr><p>Closed: on Mondays</p><hr><p>Ask us.</p>"
+    assert read(tmp_path, "page.html", page) == [(("page",), "---\n\nClosed: on Mondays\n\n---\n\nAsk us.")]
+
+
+LINES = ("# Stop the pump", "---", "```", "~~~", "<!-- no comment", "C # is a language", "- item", "=")
+
+
+@pytest.mark.parametrize("suffix", [".html", ".docx"])
+def test_no_sign_in_a_text_begins_a_block_of_markdown(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".html":
+        lines = "".join(f"<p>{escape(line)}<br>{escape(line)}</p>" for line in LINES)
+        content = f"{lines}<h1>End # 1</h1><p>Text.</p>".encode()
+    else:
+        content = docx(*(f"<w:r><w:t>{escape(line)}</w:t><w:br/><w:t>{escape(line)}</w:t></w:r>" for line in LINES))
+    before, end = read(tmp_path, f"page{suffix}", content)
+    assert before[0] == ("page",)
+    assert before[1].replace("\\", "").split() == " ".join(f"{line} {line}" for line in LINES).split()
+    assert "\nC # is a language" in before[1]
+    assert "\n- item" in before[1]
+    assert end == (("End # 1",), "Text.")
+
+
+def test_a_fence_in_code_does_not_end_it(tmp_path: Path) -> None:
+    page = "<pre>```sh\n# run it\nmake\n```</pre><h1>End</h1><p>Text.</p>"
+    code = "```\n```sh\n# run it\nmake\n    ```\n```"
+    assert read(tmp_path, "page.html", page) == [(("page",), code), (("End",), "Text.")]
 
 
 def test_the_title_of_an_article_stands_in_its_header(tmp_path: Path) -> None:
@@ -76,11 +145,41 @@ def test_a_page_within_a_form_is_read_and_a_form_that_asks_is_not(tmp_path: Path
         assert read(tmp_path, "page.html", f"<body><p>Ask.</p>{form}</body>") == [(("page",), "Ask.")]
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "<h2><button>Can I return it?</button></h2>",
+        "<button><h2>Can I return it?</h2></button>",
+        '<h2><a class="header-anchor" href="#x"><span>Can I return it?</span></a></h2>',
+        '<h2>Can I return it?<a class="headerlink" href="#x">¶</a></h2>',
+        '<h2>Can I return it?<a class="anchor" href="#x">Link to this</a></h2>',
+        '<h2><button>Can I return it?</button><a class="anchor" href="#x">Link to this</a></h2>',
+    ],
+)
+def test_a_heading_keeps_its_own_words_alone(tmp_path: Path, heading: str) -> None:
+    page = f"{heading}<p>Yes.</p><button>Buy</button>"
+    assert read(tmp_path, "page.html", page) == [(("Can I return it?",), "Yes.")]
+
+
+def test_notes_are_text_and_what_else_stands_aside_is_none(tmp_path: Path) -> None:
+    notes = '<aside class="admonition warning">Mind it.</aside><aside class="footnote brackets">As said.</aside>'
+    page = f'<main><p>Run.</p>{notes}<aside class="sidebar">News</aside><aside>More</aside></main>'
+    ((_, text),) = read(tmp_path, "page.html", page)
+    assert text.split("\n\n") == ["Run.", "Mind it.", "As said."]
+
+
 def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
     sentence = "Ürün iadesi için şubeye başvurun."
     page = f"<h1>{sentence}</h1><p>{sentence}</p>"
     for content in (page.encode(), page.encode("utf-16"), f'<meta charset="windows-1254">{page}'.encode("cp1254")):
         assert read(tmp_path, "page.html", content) == [((sentence,), sentence)]
+    for encoding in ("utf-16", "UTF-16LE", "utf-32", "no-such"):
+        for end in ("", "."):
+            declared = f'<meta charset="{encoding}">{page}<p>{end}</p>'
+            assert read(tmp_path, "page.html", declared.encode())[0][0] == (sentence,)
+    for encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        plain = '<meta charset="windows-1254"><h1>Returns</h1><p>Ask.</p>'
+        assert read(tmp_path, "page.html", plain.encode(encoding)) == [(("Returns",), "Ask.")]
 
 
 @pytest.mark.parametrize("suffix", [".pdf", *ZIPPED])

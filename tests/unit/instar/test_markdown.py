@@ -24,6 +24,7 @@ def test_a_comment_in_a_code_block_and_a_heading_in_a_quotation_are_none() -> No
 
 def test_underlined_headings_and_marks_within_headings_are_read() -> None:
     assert read("The *big* `guide`\n=====\n\nText.\n") == [(("The big guide",), "Text.")]
+    assert read("Of one\nname\n=====\n\nText.\n") == [(("Of one name",), "Text.")]
 
 
 def test_front_matter_is_no_text_and_its_title_goes_before_the_name_of_the_file() -> None:
