@@ -106,13 +106,11 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
     """Make a data folder out of the archive. All files are verified before the first one comes into its place.
 
     Graphs and words of a corpus that was there before are deleted. `damage` returns what is wrong with the corpus at a
-    path, or None. Raises Conflict if the folder has a corpus,
-    DataFolderInUse if a process works on it, InvalidRequest if the archive is not whole.
+    path, or None. Raises Conflict if the folder has a database or vectors, DataFolderInUse if a process works on it,
+    InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
-        for path in (data_folder.corpus, data_folder.vectors, data_folder.learning):
-            if path.exists():
-                raise Conflict(f"{path} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
+        _refuse_stores(data_folder)
         clear(data_folder)
         with files.new_folder(data_folder.path) as folder:
             unpacked = DataFolder(folder)
@@ -133,6 +131,14 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
             # The corpus comes last, because a folder with a corpus is a service's.
             unpacked.corpus.rename(data_folder.corpus)
             files.flush(data_folder.checkpoints)
+
+
+def _refuse_stores(data_folder: DataFolder) -> None:
+    """Raise Conflict if a database or vectors are there, or what SQLite keeps beside a database and would replay."""
+    there = [str(path) for path in data_folder.stores() if path.exists()]
+    if there:
+        move = "exists: move it away" if len(there) == 1 else "exist: move them away together"
+        raise Conflict(f"{', '.join(there)} {move}, or set INSTAR_DATA_DIR to a new folder")
 
 
 def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) -> bool:
