@@ -76,9 +76,12 @@ class Restore:
                     active.model,
                 )
             await self._restore(active)
-            for record in records:
-                if record.state == "retained":
-                    await self._restore_retained(record)
+            # The one that was active last comes first, as in a switch.
+            retained = [record for record in records if record.state == "retained"]
+            for record in retained[self._generations.retain :]:
+                await self._leave(record)
+            for record in retained[: self._generations.retain]:
+                await self._restore_retained(record)
         self._housekeeping.forget_unused(*needed)
         self.stage = "ready"
 
@@ -102,6 +105,19 @@ class Restore:
         await self._generations.restore(Generation(record, encoder, index))
         self._observer.step("start.restored")
         log.info("generation %d of %s is active again", record.number, record.model)
+
+    async def _leave(self, record: GenerationRecord) -> None:
+        """Do not load a generation beyond those that the setting lets stay, which was another one at the last switch.
+
+        It is released, unless other processes on the corpus may have it, to which the setting may give more.
+        """
+        if self._generations.shared:
+            log.info(
+                "generation %d is not loaded, because INSTAR_RETAIN is %d", record.number, self._generations.retain
+            )
+        else:
+            log.info("generation %d is released, because INSTAR_RETAIN is %d", record.number, self._generations.retain)
+            await self._generations.release_record(record.number)
 
     async def _restore_retained(self, record: GenerationRecord) -> None:
         self.stage = f"loading the retained {record.model}"

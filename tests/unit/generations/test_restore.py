@@ -45,6 +45,7 @@ class Start:
     index: Callable[[str], None] = succeed
     whole: bool = True
     shared: bool = False
+    retain: int = 1
     store: MemoryStore = field(default_factory=lambda: MemoryStore(10))
     # The highest number of a stored vector.
     stored: int = 0
@@ -55,19 +56,12 @@ class Start:
         records = self.store.records
         if not records.generations():
             for name in (RETAINED, ACTIVE):
-                model: Any = HashedModel(name)
-                record = GenerationRecord(
-                    model=model.checkpoint.id,
-                    fingerprint=model.checkpoint.fingerprint,
-                    dimensions=model.dimensions,
-                    built=datetime.now(UTC),
-                )
-                records.activate(record, 1, lambda: None)
+                self.activate(name)
         alone, observer = Alone(), Unobserved()
         alone.shared = self.shared
         parts: Any = Parts(self)
         self.parts = parts
-        generations = Generations(records, self.thread, alone, retain=1, aliases={}, observer=observer)
+        generations = Generations(records, self.thread, alone, retain=self.retain, aliases={}, observer=observer)
         self.generations = generations
         restore = Restore(
             activation=parts,
@@ -82,8 +76,20 @@ class Start:
         self.thread.close()
         assert restore.stage == "ready"
         assert generations.active is not None
-        assert generations.active.number == 2
+        assert self.states()[generations.active.number] == "active"
         return generations
+
+    def activate(self, name: str, number: int = 0) -> None:
+        """Record that the generation, or a new one of that name, became active under a setting that retains two."""
+        model: Any = HashedModel(name)
+        record = GenerationRecord(
+            number=number,
+            model=model.checkpoint.id,
+            fingerprint=model.checkpoint.fingerprint,
+            dimensions=model.dimensions,
+            built=datetime.now(UTC),
+        )
+        self.store.records.activate(record, 2)
 
     def states(self) -> dict[int, str]:
         return {record.number: record.state for record in self.store.records.generations()}
@@ -205,6 +211,27 @@ def test_a_step_back_leads_to_a_generation_that_was_left_out_by_its_record(tmp_p
     loaded = target(Start(tmp_path, store=start.store))
     assert isinstance(loaded, Generation)
     assert loaded.number == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_start_that_is_to_retain_nothing_loads_nothing_else(tmp_path: Path, shared: bool) -> None:
+    start = Start(tmp_path, load=failing(AssertionError("it takes memory")), retain=0, shared=shared)
+    assert start.run().retained == ()
+    # Other replicas may retain it.
+    assert start.states() == {2: "active", 1: "retained" if shared else "released"}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_start_that_is_to_retain_less_keeps_what_was_active_last(tmp_path: Path, shared: bool) -> None:
+    before = Start(tmp_path, retain=2)
+    for name, number in (("first", 0), ("second", 0), (ACTIVE, 0), ("first", 1), (ACTIVE, 3)):
+        before.activate(name, number)
+    retained = {3: "active", 1: "retained", 2: "retained"}
+    assert [former.number for former in before.run().retained] == [1, 2]
+    assert before.states() == retained
+    after = Start(tmp_path, retain=1, shared=shared, store=before.store)
+    assert [former.number for former in after.run().retained] == [1]
+    assert after.states() == (retained if shared else retained | {2: "released"})
 
 
 def test_words_of_lost_writes_are_not_kept_for_the_writes_that_follow(tmp_path: Path) -> None:
