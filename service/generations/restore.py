@@ -124,7 +124,7 @@ class Restore:
         try:
             await self._load_retained(record)
         # The active generation is whole, and answers without it.
-        except (InstarError, MemoryError) as error:
+        except (InstarError, MemoryError, OSError) as error:
             if await self._is_lost(record, error):
                 log.warning("generation %d is released, because it cannot be loaded: %s", record.number, error)
                 await self._generations.release_record(record.number)
@@ -152,8 +152,6 @@ class Restore:
 
         Other processes on the corpus share the record, and have copies of their own: none of them releases it.
         """
-        if self._generations.shared:
+        if self._generations.shared or not isinstance(error, CheckpointRefused | NotFound):
             return False
-        if isinstance(error, CheckpointRefused):
-            return not await asyncio.to_thread(self._loader.is_whole, record.model)
-        return isinstance(error, NotFound)
+        return await asyncio.to_thread(self._loader.is_lost, record.model)

@@ -43,7 +43,7 @@ class Start:
     load: Callable[[str], None] = succeed
     open: Callable[[str], None] = succeed
     index: Callable[[str], None] = succeed
-    whole: bool = True
+    lost: bool = False
     shared: bool = False
     retain: int = 1
     store: MemoryStore = field(default_factory=lambda: MemoryStore(10))
@@ -116,9 +116,9 @@ class Parts:
         """Say that there is such a checkpoint."""
         assert identity == HashedModel(RETAINED).checkpoint.id
 
-    def is_whole(self, identity: str) -> bool:
+    def is_lost(self, identity: str) -> bool:
         assert identity
-        return self._start.whole
+        return self._start.lost
 
     def open_index(self, model: HashedModel) -> Any:
         self._start.open(model.checkpoint.name)
@@ -157,7 +157,12 @@ def test_both_generations_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["load", "open", "index"])
 @pytest.mark.parametrize(
     "error",
-    [StorageFailed("the disk fails"), InsufficientResources("there is no room"), MemoryError("there is no memory")],
+    [
+        StorageFailed("the disk fails"),
+        InsufficientResources("there is no room"),
+        MemoryError("there is no memory"),
+        OSError("the disk cannot be read"),
+    ],
 )
 def test_a_retained_generation_for_which_there_is_no_room_now_is_left_out_until_the_next_start(
     tmp_path: Path, step: str, error: Exception, caplog: pytest.LogCaptureFixture
@@ -183,7 +188,7 @@ def test_a_trial_that_failed_this_time_releases_nothing(tmp_path: Path) -> None:
 def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
     tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    start = Start(tmp_path, load=failing(error), whole=False)
+    start = Start(tmp_path, load=failing(error), lost=True)
     assert start.run().retained == ()
     assert start.states() == {2: "active", 1: "released"}
     assert f"generation 1 is released, because it cannot be loaded: {error}" in caplog.text
@@ -193,7 +198,7 @@ def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
 def test_a_replica_without_a_copy_of_the_checkpoint_releases_nothing_for_the_others(
     tmp_path: Path, error: Exception
 ) -> None:
-    start = Start(tmp_path, load=failing(error), whole=False, shared=True)
+    start = Start(tmp_path, load=failing(error), lost=True, shared=True)
     assert start.run().retained == ()
     assert start.states() == {2: "active", 1: "retained"}
 
