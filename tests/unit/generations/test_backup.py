@@ -1,14 +1,21 @@
-"""A restored folder has nothing of another corpus."""
+"""A backup ends, with what a start needs, and a restored folder has nothing of another corpus."""
 
 import io
+import os
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from service.errors import Conflict, InvalidRequest
+from service.corpus.base import GenerationRecord
+from service.corpus.memory.store import MemoryStore
+from service.errors import Conflict, InvalidRequest, StorageFailed
 from service.generations import backup
+from service.machine.resources import Headroom
 from service.settings.data_folder import DataFolder
 
 
@@ -71,3 +78,85 @@ def test_sqlite_keeps_nothing_beside_a_database_under_a_name_that_is_not_looked_
             connection.commit()
     assert beside <= set(folder.stores())
     assert len(beside) == 4
+
+
+FORMER, ACTIVE = "former@1", "active@1"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> DataFolder:
+    """A folder with the checkpoints of a retained and of an active generation."""
+    folder = DataFolder(tmp_path / "saved")
+    for model in (FORMER, ACTIVE):
+        (folder.checkpoints / model).mkdir(parents=True)
+        for name in ("config.json", "model.safetensors"):
+            (folder.checkpoints / model / name).write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def corpus() -> MemoryStore:
+    store = MemoryStore(10)
+    for model in (FORMER, ACTIVE):
+        store.records.activate(
+            GenerationRecord(model=model, fingerprint=model, dimensions=8, built=datetime.now(UTC)), 1
+        )
+    return store
+
+
+def take(corpus: MemoryStore, folder: DataFolder) -> set[str]:
+    """The checkpoints in a snapshot."""
+    snapshot = backup.take(corpus, None, folder, Headroom(0, 0, folder.path))
+    return {path.name for path in DataFolder(snapshot.folder).checkpoints.iterdir()}
+
+
+def test_a_backup_has_the_checkpoints_of_all_generations_that_are_not_released(
+    corpus: MemoryStore, saved: DataFolder
+) -> None:
+    assert take(corpus, saved) == {FORMER, ACTIVE}
+    corpus.records.release(1)
+    assert take(corpus, saved) == {ACTIVE}
+
+
+def test_a_backup_goes_on_without_a_retained_generation_whose_checkpoint_is_gone(
+    corpus: MemoryStore, saved: DataFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(saved.checkpoints / FORMER)
+    assert take(corpus, saved) == {ACTIVE}
+    assert f"without the checkpoint {FORMER} of a retained generation" in caplog.text
+
+
+def test_a_backup_without_the_active_checkpoint_is_refused(corpus: MemoryStore, saved: DataFolder) -> None:
+    shutil.rmtree(saved.checkpoints / ACTIVE)
+    with pytest.raises(StorageFailed, match=f"{ACTIVE} cannot be copied .* put its files back"):
+        take(corpus, saved)
+    assert {path.name for path in saved.path.iterdir()} == {"checkpoints"}
+
+
+def test_a_backup_is_refused_if_a_checkpoint_is_there_and_cannot_be_copied(
+    corpus: MemoryStore, saved: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: str, _: str) -> None:
+        if FORMER in source:
+            raise OSError("the disk fails")
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(StorageFailed, match=f"{FORMER} cannot be copied .*the disk fails"):
+        take(corpus, saved)
+    assert {path.name for path in saved.path.iterdir()} == {"checkpoints"}
+
+
+@pytest.mark.parametrize("copied", [ACTIVE, FORMER])
+def test_a_checkpoint_that_is_released_and_deleted_during_a_backup_is_not_in_it(
+    corpus: MemoryStore, saved: DataFolder, monkeypatch: pytest.MonkeyPatch, copied: str
+) -> None:
+    link: Callable[[str, str], None] = os.link
+
+    def delete_before(source: str, target: str) -> None:
+        if copied in source and (saved.checkpoints / FORMER).exists():
+            corpus.records.release(1)
+            shutil.rmtree(saved.checkpoints / FORMER)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", delete_before)
+    assert take(corpus, saved) == {ACTIVE}
