@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from service.cluster.base import NotLeader
 from service.corpus.base import GenerationRecord
@@ -44,11 +45,11 @@ class Restore:
         self._observer = observer
         self.stage = "opening the corpus"
 
-    async def run(self, model: str, needed: tuple[set[str], set[str]]) -> None:
+    async def run(self, model: str, needed: Callable[[], tuple[set[str], set[str]]]) -> None:
         """Restore the active and the retained generations, or build one of `model` on the very first start.
 
-        A job that will be resumed needs the checkpoints and document fingerprints `needed`. Raises InstarError if no
-        generation can answer.
+        `needed` returns the checkpoints and document fingerprints that a job under way, or to be resumed, needs. Raises
+        InstarError if no generation can answer.
         """
         self.stage = "reading the words of the corpus"
         # Before numbers are reserved: words of writes that the corpus has lost are known by their numbers.
@@ -82,7 +83,8 @@ class Restore:
                 await self._leave(record)
             for record in retained[: self._generations.retain]:
                 await self._restore_retained(record)
-        self._housekeeping.forget_unused(*needed)
+        # Not before, because another replica may have begun a reload meanwhile.
+        self._housekeeping.forget_unused(*needed())
         self.stage = "ready"
 
     async def _begin(self, model: str) -> None:

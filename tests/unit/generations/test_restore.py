@@ -47,6 +47,8 @@ class Start:
     shared: bool = False
     retain: int = 1
     store: MemoryStore = field(default_factory=lambda: MemoryStore(10))
+    # The models and the fingerprints that a job needs.
+    needed: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
     # The highest number of a stored vector.
     stored: int = 0
 
@@ -72,7 +74,7 @@ class Start:
             keywords=self.keywords,
             observer=observer,
         )
-        asyncio.run(restore.run(HashedModel(ACTIVE).checkpoint.id, (set(), set())))
+        asyncio.run(restore.run(HashedModel(ACTIVE).checkpoint.id, lambda: (set(self.needed[0]), set(self.needed[1]))))
         self.thread.close()
         assert restore.stage == "ready"
         assert generations.active is not None
@@ -136,8 +138,9 @@ class Parts:
     async def purge(self) -> None:
         """Delete nothing."""
 
-    def forget_unused(self, *_: set[str]) -> None:
+    def forget_unused(self, *needed: set[str]) -> None:
         """Delete nothing."""
+        self.needed = needed
 
 
 def failing(error: Exception) -> Callable[[str], None]:
@@ -237,6 +240,17 @@ def test_a_start_that_is_to_retain_less_keeps_what_was_active_last(tmp_path: Pat
     after = Start(tmp_path, retain=1, shared=shared, store=before.store)
     assert [former.number for former in after.run().retained] == [1]
     assert after.states() == (retained if shared else retained | {2: "released"})
+
+
+def test_what_a_reload_needs_that_another_replica_begins_during_a_start_is_not_forgotten(tmp_path: Path) -> None:
+    def begin(name: str) -> None:
+        if name == RETAINED:
+            for needed in start.needed:
+                needed.add("another")
+
+    start = Start(tmp_path, load=begin, shared=True)
+    start.run()
+    assert start.parts.needed == ({"another"}, {"another"})
 
 
 def test_words_of_lost_writes_are_not_kept_for_the_writes_that_follow(tmp_path: Path) -> None:
