@@ -42,7 +42,7 @@ class Lifecycle:
         models.encoding.answering = False
         if parts.replication is not None:
             await parts.thread.run(parts.replication.following.start)
-        await parts.serving.restore.run(parts.settings.model, parts.reloads.unfinished())
+        await parts.serving.restore.run(parts.settings.model, parts.reloads.unfinished)
         await models.rerankers.restore()
         if parts.settings.sample:
             await self._add_sample()

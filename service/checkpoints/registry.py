@@ -83,14 +83,19 @@ class Registry:
         """Verify and return the service's own copy of the checkpoint with the id; raises as `Lookup.open`."""
         return self._lookup.open(identity)
 
-    def is_whole(self, identity: str) -> bool:
-        """Say whether the service's own copy of the checkpoint with the id is there and as it was installed.
+    def is_lost(self, identity: str) -> bool:
+        """Say whether the service's own copy of the checkpoint with the id is gone, or not as it was installed.
 
-        Nobody asks who signed it.
+        Nobody asks who signed it. A copy that cannot be read is not known to be lost: a later attempt may succeed.
         """
+        copy = self._copies / identity
         try:
-            return checkpoint.read(self._copies / identity, identity.partition("@")[0]).id == identity
-        except CheckpointRefused:
+            # Verification takes some files that cannot be read for files that are not there.
+            files.read_all(copy)
+            return checkpoint.read(copy, identity.partition("@")[0]).id != identity
+        except (CheckpointRefused, FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
             return False
 
     def install(self, model: str) -> Checkpoint:

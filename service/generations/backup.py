@@ -7,11 +7,12 @@ documents again.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, Protocol
@@ -26,6 +27,8 @@ from service.machine import files
 from service.machine.folder_lock import locked
 from service.machine.resources import Headroom
 from service.settings.data_folder import DataFolder
+
+log = logging.getLogger(__name__)
 
 _LIST = "backup.json"
 _CHUNK = 1 << 20
@@ -88,7 +91,9 @@ def take(corpus: CorpusStore, users_data: UsersData | None, data_folder: DataFol
         snapshot = DataFolder(folder)
         if users_data is not None:
             _copy_users_data(users_data, data_folder, snapshot)
-        while not _copy(corpus, data_folder, snapshot):
+        lost = set[str]()
+        while (model := _copy(corpus, data_folder, snapshot, lost)) is not None:
+            lost.add(model)
             shutil.rmtree(snapshot.checkpoints, ignore_errors=True)
             snapshot.corpus.unlink()
     except BaseException:
@@ -106,13 +111,11 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
     """Make a data folder out of the archive. All files are verified before the first one comes into its place.
 
     Graphs and words of a corpus that was there before are deleted. `damage` returns what is wrong with the corpus at a
-    path, or None. Raises Conflict if the folder has a corpus,
-    DataFolderInUse if a process works on it, InvalidRequest if the archive is not whole.
+    path, or None. Raises Conflict if the folder has a database or vectors, DataFolderInUse if a process works on it,
+    InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
-        for path in (data_folder.corpus, data_folder.vectors, data_folder.learning):
-            if path.exists():
-                raise Conflict(f"{path} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
+        _refuse_stores(data_folder)
         clear(data_folder)
         with files.new_folder(data_folder.path) as folder:
             unpacked = DataFolder(folder)
@@ -135,16 +138,39 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
             files.flush(data_folder.checkpoints)
 
 
-def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) -> bool:
-    """Copy the corpus and the checkpoints that it needs; false if one of the checkpoints was deleted in that time."""
-    needed = {record.model for record in corpus.backup(snapshot.corpus) if record.state != "released"}
-    for model in needed:
+def _refuse_stores(data_folder: DataFolder) -> None:
+    """Raise Conflict if a database or vectors are there, or what SQLite keeps beside a database and would replay."""
+    there = [str(path) for path in data_folder.stores() if path.exists()]
+    if there:
+        move = "exists: move it away" if len(there) == 1 else "exist: move them away together"
+        raise Conflict(f"{', '.join(there)} {move}, or set INSTAR_DATA_DIR to a new folder")
+
+
+def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder, lost: Set[str]) -> str | None:
+    """Copy the corpus and the checkpoints that it needs; returns one that cannot be copied, unless it is `lost`.
+
+    It may have been released and deleted meanwhile. One that is `lost` and gone is left out if its generation is
+    retained, because a start releases such a generation; otherwise this raises StorageFailed.
+    """
+    records = [record for record in corpus.backup(snapshot.corpus) if record.state != "released"]
+    active = {record.model for record in records if record.state == "active"}
+    for model in dict.fromkeys(record.model for record in records):
+        kept = data_folder.checkpoints / model
         try:
             # Hard links are enough, because the service's own copies never change.
-            shutil.copytree(data_folder.checkpoints / model, snapshot.checkpoints / model, copy_function=os.link)
-        except FileNotFoundError:
-            return False
-    return True
+            shutil.copytree(kept, snapshot.checkpoints / model, copy_function=os.link)
+        except OSError as error:
+            if model not in lost:
+                return model
+            if model in active or not isinstance(error, FileNotFoundError):
+                # `copytree` lists what each file came to.
+                reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+                raise StorageFailed(
+                    f"the checkpoint {kept} cannot be copied ({reason}): put its files back, check the disk, or"
+                    " reload another checkpoint, then try again"
+                ) from error
+            log.warning("the backup is without the checkpoint %s of a retained generation: %s", model, error)
+    return None
 
 
 def _size(users_data: UsersData | None) -> int:

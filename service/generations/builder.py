@@ -200,9 +200,10 @@ class Builder:
     async def load_stored(self, index: VectorIndex) -> None:
         """Make the index searchable up to the first document without a stored vector. Nothing is embedded."""
         while not index.loaded:
-            live = await asyncio.to_thread(self._documents.live)
+            last = await asyncio.to_thread(self._documents.last_seq)
+            live = _up_to(last, await asyncio.to_thread(self._documents.live))
             missing = await asyncio.to_thread(index.store.missing, _all(live))
-            high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
+            high = int(missing[0]) - 1 if len(missing) else last
             stored = _up_to(high, live)
             await asyncio.to_thread(index.store.prune, _all(stored), high)
             # A stored vector may turn out to be damaged: the loop begins again.

@@ -36,7 +36,7 @@ class Generations(LoadedGenerations):
         self._records = records
         self._thread = thread
         self._coordination = coordination
-        self._retain = retain
+        self.retain = retain
         self._observer = observer
 
     @property
@@ -178,12 +178,12 @@ class Generations(LoadedGenerations):
         former = [record.number for record in self.unreleased() if record.number != generation.record.number]
         stats = index.stats()
         update = {"documents": stats.documents, "recall": stats.recall, "activated_by": by}
-        record = self._records.activate(generation.record.model_copy(update=update), self._retain, prepare)
+        record = self._records.activate(generation.record.model_copy(update=update), self.retain, prepare)
         self._observer.step("reload.recorded")
         activated = Generation(record, generation.encoder, index)
         others = (*([self.active] if self.active else []), *self.retained)
         self.active = activated
-        self.retained = tuple(other for other in others if other.number in former[: self._retain])
+        self.retained = tuple(other for other in others if other.number in former[: self.retain])
         switched(activated)
         self._close_unused(others)
         self._observer.step("reload.switched")

@@ -121,7 +121,8 @@ class Rerankers:
             return
         try:
             reranker = await run_to_completion(partial(self._loader.load, record.model))
-        except InstarError as error:
+        # Searches answer without it.
+        except (InstarError, MemoryError, OSError) as error:
             log.warning("the reranker %s cannot be loaded, so nothing is reranked: %s", record.model, error)
             self.missing, self._left_out = None, record
             return

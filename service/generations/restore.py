@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from service.cluster.base import NotLeader
 from service.corpus.base import GenerationRecord
@@ -44,11 +45,11 @@ class Restore:
         self._observer = observer
         self.stage = "opening the corpus"
 
-    async def run(self, model: str, needed: tuple[set[str], set[str]]) -> None:
+    async def run(self, model: str, needed: Callable[[], tuple[set[str], set[str]]]) -> None:
         """Restore the active and the retained generations, or build one of `model` on the very first start.
 
-        A job that will be resumed needs the checkpoints and document fingerprints `needed`. Raises InstarError if no
-        generation can answer.
+        `needed` returns the checkpoints and document fingerprints that a job under way, or to be resumed, needs. Raises
+        InstarError if no generation can answer.
         """
         self.stage = "reading the words of the corpus"
         # Before numbers are reserved: words of writes that the corpus has lost are known by their numbers.
@@ -76,10 +77,14 @@ class Restore:
                     active.model,
                 )
             await self._restore(active)
-            for record in records:
-                if record.state == "retained":
-                    await self._restore_retained(record)
-        self._housekeeping.forget_unused(*needed)
+            # The one that was active last comes first, as in a switch.
+            retained = [record for record in records if record.state == "retained"]
+            for record in retained[self._generations.retain :]:
+                await self._leave(record)
+            for record in retained[: self._generations.retain]:
+                await self._restore_retained(record)
+        # Not before, because another replica may have begun a reload meanwhile.
+        self._housekeeping.forget_unused(*needed())
         self.stage = "ready"
 
     async def _begin(self, model: str) -> None:
@@ -103,12 +108,25 @@ class Restore:
         self._observer.step("start.restored")
         log.info("generation %d of %s is active again", record.number, record.model)
 
+    async def _leave(self, record: GenerationRecord) -> None:
+        """Do not load a generation beyond those that the setting lets stay, which was another one at the last switch.
+
+        It is released, unless other processes on the corpus may have it, to which the setting may give more.
+        """
+        if self._generations.shared:
+            log.info(
+                "generation %d is not loaded, because INSTAR_RETAIN is %d", record.number, self._generations.retain
+            )
+        else:
+            log.info("generation %d is released, because INSTAR_RETAIN is %d", record.number, self._generations.retain)
+            await self._generations.release_record(record.number)
+
     async def _restore_retained(self, record: GenerationRecord) -> None:
         self.stage = f"loading the retained {record.model}"
         try:
             await self._load_retained(record)
         # The active generation is whole, and answers without it.
-        except (InstarError, MemoryError) as error:
+        except (InstarError, MemoryError, OSError) as error:
             if await self._is_lost(record, error):
                 log.warning("generation %d is released, because it cannot be loaded: %s", record.number, error)
                 await self._generations.release_record(record.number)
@@ -136,8 +154,6 @@ class Restore:
 
         Other processes on the corpus share the record, and have copies of their own: none of them releases it.
         """
-        if self._generations.shared:
+        if self._generations.shared or not isinstance(error, CheckpointRefused | NotFound):
             return False
-        if isinstance(error, CheckpointRefused):
-            return not await asyncio.to_thread(self._loader.is_whole, record.model)
-        return isinstance(error, NotFound)
+        return await asyncio.to_thread(self._loader.is_lost, record.model)

@@ -13,6 +13,7 @@ import numpy as np
 from service.corpus.base import Seqs
 from service.corpus.sqlite.disk_errors import is_damage, translated
 from service.errors import StorageFailed
+from service.settings.data_folder import database_files
 
 log = logging.getLogger(__name__)
 
@@ -175,5 +176,5 @@ def _seqs(path: Path, statement: str) -> Seqs:
 
 def remove(path: Path) -> None:
     """Delete the file of a store and the files that SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for file in database_files(path):
+        file.unlink(missing_ok=True)

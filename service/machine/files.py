@@ -114,6 +114,15 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_all(folder: Path) -> None:
+    """Read every file below the folder; raises the OSError of the first one that cannot be read."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            read_all(path)
+        else:
+            checksum(path)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

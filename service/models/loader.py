@@ -68,9 +68,9 @@ class CheckpointLoader(Generic[_Loaded_co]):
         """
         return self._registry.install(model).require_kind(self.kind)
 
-    def is_whole(self, identity: str) -> bool:
-        """Say whether the service's own copy of the checkpoint with the id is there and as it was installed."""
-        return self._registry.is_whole(identity)
+    def is_lost(self, identity: str) -> bool:
+        """Say whether the service's own copy of the checkpoint with the id is gone, or not as it was installed."""
+        return self._registry.is_lost(identity)
 
     def hold(self, identity: str) -> AbstractContextManager[None]:
         """Within the block, nobody forgets the checkpoint with the id."""

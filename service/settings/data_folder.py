@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# SQLite keeps these beside a database while it is open, and after a crash: they belong to that database alone.
+_SIDECARS = ("-wal", "-shm", "-journal")
+
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
@@ -80,6 +83,15 @@ class DataFolder:
         """The file that is locked by the one process that works on the folder."""
         return self.path / "lock"
 
+    def stores(self) -> tuple[Path, ...]:
+        """Return all that may be there of the databases and vectors of a service."""
+        return (*database_files(self.corpus), *database_files(self.learning), self.vectors)
+
     def embedding(self, number: int) -> "DataFolder":
         """The folder, with a lock of its own, of a process on this machine that embeds for a store elsewhere."""
         return DataFolder(self.path / f"embedding-{number}")
+
+
+def database_files(database: Path) -> tuple[Path, ...]:
+    """The file of a database, and those that SQLite may keep beside it."""
+    return (database, *(database.with_name(database.name + ending) for ending in _SIDECARS))

@@ -96,7 +96,7 @@ def writing(folder: DataFolder) -> Iterator[FolderTarget]:
     with locked(folder):
         if folder.unfinished.exists():
             _clear(folder)
-        for path in (folder.corpus, folder.learning, folder.vectors):
+        for path in folder.stores():
             if path.exists():
                 raise Conflict(f"{path} exists: move to a folder that has no corpus")
         forget_derived(folder)

@@ -65,6 +65,12 @@ def test_a_folder_with_a_corpus_keeps_its_words_and_one_without_any_loses_them(t
     used.corpus.write_text("precious")
     with refused(Conflict, "exists"), folder_target.writing(used):
         pass
+    # SQLite would delete it together with the writes in it.
+    wal = left.corpus.with_name("corpus.db-wal")
+    wal.write_text("precious")
+    with refused(Conflict, "corpus.db-wal exists"), folder_target.writing(left):
+        pass
+    wal.unlink()
     with folder_target.writing(left):
         pass
     assert used.words.exists()

@@ -1,4 +1,4 @@
-"""What becomes active while a rollback loads the former reranker is not lost."""
+"""What becomes active while a rollback loads the former reranker is not lost, and a start does without one."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from service.cluster.alone import Alone, NoReplicas
 from service.corpus.memory.store import MemoryStore
-from service.errors import Conflict
+from service.errors import CheckpointRefused, Conflict
 from service.generations.rerankers import Rerankers
 from service.machine.writer import WritingThread
 from service.observability.observer import Unobserved
@@ -49,6 +49,35 @@ def test_a_rollback_gives_way_to_a_reranker_that_became_active_in_the_time_of_lo
         for former in (wren, lark):
             await rerankers.rollback(None)
             assert rerankers.acquire().model == former
+        await asyncio.to_thread(thread.close)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "error", [CheckpointRefused("it was altered"), MemoryError("there is no memory"), OSError("it cannot be read")]
+)
+def test_a_start_leaves_out_a_reranker_that_cannot_be_loaded(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        corpus, thread, loader = MemoryStore(10), WritingThread(), Loader()
+        model: Any = HashedModel("lark")
+        parts: Any = (corpus.records, thread, loader, {}, Unobserved(), Alone(), NoReplicas())
+        await Rerankers(*parts).activate(model, by_default=False, by=None)
+
+        def fail() -> None:
+            raise error
+
+        loader.meanwhile = fail
+        started = Rerankers(*parts)
+        await started.restore()
+        assert started.active is None
+        assert f"nothing is reranked: {error}" in caplog.text
+        loader.meanwhile = None
+        again = Rerankers(*parts)
+        await again.restore()
+        assert again.acquire().model == model.checkpoint.id
         await asyncio.to_thread(thread.close)
 
     asyncio.run(run())

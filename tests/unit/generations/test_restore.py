@@ -43,9 +43,12 @@ class Start:
     load: Callable[[str], None] = succeed
     open: Callable[[str], None] = succeed
     index: Callable[[str], None] = succeed
-    whole: bool = True
+    lost: bool = False
     shared: bool = False
+    retain: int = 1
     store: MemoryStore = field(default_factory=lambda: MemoryStore(10))
+    # The models and the fingerprints that a job needs.
+    needed: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
     # The highest number of a stored vector.
     stored: int = 0
 
@@ -55,19 +58,12 @@ class Start:
         records = self.store.records
         if not records.generations():
             for name in (RETAINED, ACTIVE):
-                model: Any = HashedModel(name)
-                record = GenerationRecord(
-                    model=model.checkpoint.id,
-                    fingerprint=model.checkpoint.fingerprint,
-                    dimensions=model.dimensions,
-                    built=datetime.now(UTC),
-                )
-                records.activate(record, 1, lambda: None)
+                self.activate(name)
         alone, observer = Alone(), Unobserved()
         alone.shared = self.shared
         parts: Any = Parts(self)
         self.parts = parts
-        generations = Generations(records, self.thread, alone, retain=1, aliases={}, observer=observer)
+        generations = Generations(records, self.thread, alone, retain=self.retain, aliases={}, observer=observer)
         self.generations = generations
         restore = Restore(
             activation=parts,
@@ -78,12 +74,24 @@ class Start:
             keywords=self.keywords,
             observer=observer,
         )
-        asyncio.run(restore.run(HashedModel(ACTIVE).checkpoint.id, (set(), set())))
+        asyncio.run(restore.run(HashedModel(ACTIVE).checkpoint.id, lambda: (set(self.needed[0]), set(self.needed[1]))))
         self.thread.close()
         assert restore.stage == "ready"
         assert generations.active is not None
-        assert generations.active.number == 2
+        assert self.states()[generations.active.number] == "active"
         return generations
+
+    def activate(self, name: str, number: int = 0) -> None:
+        """Record that the generation, or a new one of that name, became active under a setting that retains two."""
+        model: Any = HashedModel(name)
+        record = GenerationRecord(
+            number=number,
+            model=model.checkpoint.id,
+            fingerprint=model.checkpoint.fingerprint,
+            dimensions=model.dimensions,
+            built=datetime.now(UTC),
+        )
+        self.store.records.activate(record, 2)
 
     def states(self) -> dict[int, str]:
         return {record.number: record.state for record in self.store.records.generations()}
@@ -110,9 +118,9 @@ class Parts:
         """Say that there is such a checkpoint."""
         assert identity == HashedModel(RETAINED).checkpoint.id
 
-    def is_whole(self, identity: str) -> bool:
+    def is_lost(self, identity: str) -> bool:
         assert identity
-        return self._start.whole
+        return self._start.lost
 
     def open_index(self, model: HashedModel) -> Any:
         self._start.open(model.checkpoint.name)
@@ -130,8 +138,9 @@ class Parts:
     async def purge(self) -> None:
         """Delete nothing."""
 
-    def forget_unused(self, *_: set[str]) -> None:
+    def forget_unused(self, *needed: set[str]) -> None:
         """Delete nothing."""
+        self.needed = needed
 
 
 def failing(error: Exception) -> Callable[[str], None]:
@@ -151,7 +160,12 @@ def test_both_generations_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["load", "open", "index"])
 @pytest.mark.parametrize(
     "error",
-    [StorageFailed("the disk fails"), InsufficientResources("there is no room"), MemoryError("there is no memory")],
+    [
+        StorageFailed("the disk fails"),
+        InsufficientResources("there is no room"),
+        MemoryError("there is no memory"),
+        OSError("the disk cannot be read"),
+    ],
 )
 def test_a_retained_generation_for_which_there_is_no_room_now_is_left_out_until_the_next_start(
     tmp_path: Path, step: str, error: Exception, caplog: pytest.LogCaptureFixture
@@ -177,7 +191,7 @@ def test_a_trial_that_failed_this_time_releases_nothing(tmp_path: Path) -> None:
 def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
     tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    start = Start(tmp_path, load=failing(error), whole=False)
+    start = Start(tmp_path, load=failing(error), lost=True)
     assert start.run().retained == ()
     assert start.states() == {2: "active", 1: "released"}
     assert f"generation 1 is released, because it cannot be loaded: {error}" in caplog.text
@@ -187,7 +201,7 @@ def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
 def test_a_replica_without_a_copy_of_the_checkpoint_releases_nothing_for_the_others(
     tmp_path: Path, error: Exception
 ) -> None:
-    start = Start(tmp_path, load=failing(error), whole=False, shared=True)
+    start = Start(tmp_path, load=failing(error), lost=True, shared=True)
     assert start.run().retained == ()
     assert start.states() == {2: "active", 1: "retained"}
 
@@ -205,6 +219,38 @@ def test_a_step_back_leads_to_a_generation_that_was_left_out_by_its_record(tmp_p
     loaded = target(Start(tmp_path, store=start.store))
     assert isinstance(loaded, Generation)
     assert loaded.number == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_start_that_is_to_retain_nothing_loads_nothing_else(tmp_path: Path, shared: bool) -> None:
+    start = Start(tmp_path, load=failing(AssertionError("it takes memory")), retain=0, shared=shared)
+    assert start.run().retained == ()
+    # Other replicas may retain it.
+    assert start.states() == {2: "active", 1: "retained" if shared else "released"}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_start_that_is_to_retain_less_keeps_what_was_active_last(tmp_path: Path, shared: bool) -> None:
+    before = Start(tmp_path, retain=2)
+    for name, number in (("first", 0), ("second", 0), (ACTIVE, 0), ("first", 1), (ACTIVE, 3)):
+        before.activate(name, number)
+    retained = {3: "active", 1: "retained", 2: "retained"}
+    assert [former.number for former in before.run().retained] == [1, 2]
+    assert before.states() == retained
+    after = Start(tmp_path, retain=1, shared=shared, store=before.store)
+    assert [former.number for former in after.run().retained] == [1]
+    assert after.states() == (retained if shared else retained | {2: "released"})
+
+
+def test_what_a_reload_needs_that_another_replica_begins_during_a_start_is_not_forgotten(tmp_path: Path) -> None:
+    def begin(name: str) -> None:
+        if name == RETAINED:
+            for needed in start.needed:
+                needed.add("another")
+
+    start = Start(tmp_path, load=begin, shared=True)
+    start.run()
+    assert start.parts.needed == ({"another"}, {"another"})
 
 
 def test_words_of_lost_writes_are_not_kept_for_the_writes_that_follow(tmp_path: Path) -> None:
