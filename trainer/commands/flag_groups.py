@@ -267,7 +267,7 @@ def _key_of(variable: str | None) -> str | None:
     return key
 
 
-def require_new(folder: Path) -> None:
-    """Raise BadData if `folder` exists."""
-    if folder.exists():
-        raise BadData(f"{folder} exists: name a new folder with --out, or delete that one")
+def require_new(path: Path) -> None:
+    """Raise BadData if `path` exists."""
+    if path.exists():
+        raise BadData(f"{path} exists: name a new one with --out, or delete that one")

@@ -71,6 +71,7 @@ class Merge(Splitting, Remembering):
     out: Path = Field(description="new folder of the model")
 
     def answer(self) -> Answer:
+        require_new(self.out)
         from trainer import base_model  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
 
@@ -80,7 +81,6 @@ class Merge(Splitting, Remembering):
         ):
             model = base_model.load(after)
             share = self._mix(model, base_model.load(before))
-            require_new(self.out)
             package.save(model, self.out, before, same_documents=False)
         return Answer(f"{share.alpha:g} of the tuned weights; in {self.out}", share.facts())
 
