@@ -83,3 +83,11 @@ def test_without_its_best_state_a_training_goes_on(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "states" / "checkpoint-4")
     _, scores = trained(tmp_path, {"patience": 1})
     assert list(scores)[:2] == ["4", "8"]
+
+
+def test_a_state_whose_last_file_was_cut_short_is_none(tmp_path: Path) -> None:
+    for step, content in ((4, '{"global_step": 4}'), (8, '{"global_st')):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(content)
+    assert States(tmp_path, resume=True).begin() == tmp_path / "checkpoint-4"
+    assert not (tmp_path / "checkpoint-8").exists()
