@@ -416,6 +416,19 @@ def test_what_is_there_already_is_told_before_anything_is_read(trainer: Trainer,
     assert (trainer.folder / "there" / "file").read_text() == "judgements"
 
 
+def test_an_unfinished_training_is_not_replaced_without_a_word(trainer: Trainer) -> None:
+    states = trainer.folder / "runs" / "train" / "states"
+    (states / "checkpoint-4").mkdir(parents=True)
+    (states.parent / "run.json").write_text("{}")
+    train = "train data --format beir --base base --precision fp32 --epochs 1 --batch-size 4 --out tuned"
+    complaint = trainer(train, code=2)
+    assert "there is already an unfinished training or a run in runs/train" in complaint
+    assert (states / "checkpoint-4").exists()
+    trainer(f"{train} --replace")
+    # One that has ended has left its model in a folder of its own.
+    trainer(f"{train.replace('--out tuned', '--out second')} --seed 5")
+
+
 def test_weak_pairs_of_a_corpus_can_be_trained_on_beside_judged_ones(trainer: Trainer) -> None:
     facts = trainer.facts("generate data/corpus.jsonl --base base --within 0 --out weak")
     assert facts["weak"] >= 48
