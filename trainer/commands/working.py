@@ -43,8 +43,9 @@ class Working(Reading):
         """
         data = folder / run_folder.DATA
         incoming = fetching.incoming(data)
-        for path in [] if resume else [*self._read(source), *map(Path, (recipe.base, recipe.retriever))]:
-            if path.exists() and _lies_in(path, folder) and not _lies_in(path, data) and not _lies_in(path, incoming):
+        for path in (*self._read(source), Path(recipe.base), Path(recipe.retriever)):
+            cleared = _lies_in(path, folder) and not _lies_in(path, data) and not _lies_in(path, incoming)
+            if cleared and path.exists() and not resume:
                 raise BadData(f"{path} lies in {folder}, which a new run clears: move it, or name another --work")
         try:
             yield self._loaded(source, data, incoming, resume=resume)

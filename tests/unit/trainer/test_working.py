@@ -123,9 +123,10 @@ def test_files_that_are_read_are_never_deleted(work: Path, fetched: bool) -> Non
 @pytest.mark.parametrize("flag", ["judged", "base"])
 def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path, flag: str) -> None:
     (work / "pool.csv").write_text("query,document,good\n")
+    read: dict[str, Any] = {"judged": work / "pool.csv", "base": str(work / "pool.csv")}
     with (
         pytest.raises(BadData, match=r"pool.csv lies in .* move it, or name another --work"),
-        loaded(work, URL, **{flag: work / "pool.csv" if flag == "judged" else str(work / "pool.csv")}),
+        loaded(work, URL, **{flag: read[flag]}),
     ):
         pass
 
