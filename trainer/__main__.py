@@ -1,5 +1,6 @@
 """`python -m trainer`: parse, run the command, print its answer, and exit with a code that says how it went."""
 
+import errno
 import json
 import logging
 import os
@@ -29,7 +30,7 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
     from trainer import flag_help, flags  # noqa: PLC0415
     from trainer.commands.command import Command  # noqa: PLC0415
     from trainer.commands.trainer import Trainer  # noqa: PLC0415
-    from trainer.errors import BadData, ExtraMissing, Interrupted, TrainerError  # noqa: PLC0415
+    from trainer.errors import BadData, DiskFull, ExtraMissing, Interrupted, TrainerError  # noqa: PLC0415
     from trainer.progress import prepare  # noqa: PLC0415
 
     prepare()
@@ -51,6 +52,13 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
             wrong = "\n".join(map(flags.describe, error.errors()))
             raise BadData(
                 f"these settings cannot be used:\n{wrong}\ncorrect them; --help-all says what each takes"
+            ) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            place = f", so {error.filename} was not written" if error.filename else ""
+            raise DiskFull(
+                f"the disk is full{place}: make room, and repeat the command, a run with --resume"
             ) from error
         except ImportError as error:
             if (error.name or "").partition(".")[0] in _HOUSES:

@@ -10,7 +10,7 @@ from trainer.data.dataset import Dataset
 from trainer.progress import say
 from trainer.prove import rankings
 from trainer.prove.rankings import Rankings
-from trainer.train import mixing, tuning
+from trainer.train import mixing, run_folder, tuning
 from trainer.train.start import Start
 
 
@@ -41,7 +41,8 @@ def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankin
         unseen = len(fold.good("test"))
         say(f"model {number + 1} of {len(folds) + 1}: it tests {unseen} questions that it has not seen", quiet=quiet)
         folder = training.folder / f"fold-{number}"
-        resume = training.resume and folder.exists()
+        # A kill may have come before the first of its files was whole.
+        resume = training.resume and run_folder.holds_run(folder)
         tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet, passes=training.passes)
         mixing.mix(tuned, training.models, training.general, training.max_general_loss)
         assert isinstance(tuned.model, SentenceTransformer)  # noqa: S101 (rerankers are tested on one split)

@@ -12,8 +12,8 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic_settings import CliPositionalArg
 
-# They are in no report, whoever may read it.
-_SECRET = {"admin_key"}
+# A key is in no report, whoever may read it. What a file of settings said is spelled itself, and may be changed.
+_UNSPELLED = {"admin_key", "config"}
 # The name and the password of a URL.
 _USER = re.compile(r"://[^/@\s]*@")
 # The mark of a field that is given without a flag.
@@ -42,7 +42,7 @@ class Command(BaseModel, ABC):
 
         `changes` are other values of its fields; None leaves one out.
         """
-        told = self.model_dump(mode="json", include=self.model_fields_set - _SECRET) | changes
+        told = self.model_dump(mode="json", include=self.model_fields_set - _UNSPELLED) | changes
         fields = {field: about for field, about in type(self).model_fields.items() if told.get(field) is not None}
         bare = [_plain(told[field]) for field, about in fields.items() if _POSITIONAL in about.metadata]
         flags: list[str] = []

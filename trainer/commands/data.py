@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from pydantic_settings import CliPositionalArg
 
 from trainer.commands.command import Answer, Command
-from trainer.commands.flag_groups import BASE, SEED, Reading, Splitting
+from trainer.commands.flag_groups import BASE, SEED, Reading, Splitting, require_new
 from trainer.data import beir, inspection, review
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed
@@ -54,6 +54,7 @@ class Import(Reading):
     out: Path = Field(description="new folder, in BEIR layout")
 
     def answer(self) -> Answer:
+        beir.require_free(self.out)
         imported = self.load(self.data)
         beir.write(imported.dataset, self.out)
         counts = _counts(imported.dataset)
@@ -75,6 +76,7 @@ class Generate(Command):
     within: int = Field(20, ge=0, description="rank within which it must find the document; 0 keeps every pair")
 
     def answer(self) -> Answer:
+        beir.require_free(self.out)
         from trainer import base_model  # noqa: PLC0415
         from trainer.prepare import weak_labels  # noqa: PLC0415
 
@@ -99,12 +101,14 @@ class Mine(Splitting):
     margin: float = Field(0.05, ge=0, lt=1, description=Recipe.model_fields["margin"].description)
 
     def answer(self) -> Answer:
+        require_new(self.out)
         from trainer import base_model  # noqa: PLC0415
         from trainer.prepare import mining  # noqa: PLC0415
 
         dataset, _ = self.divided(self.data)
         with base_model.open(self.base, allow_hub=self.allow_hub) as base:
             mined = mining.mine(base_model.load(base), dataset, per_row=self.negatives, margin=self.margin)
+        self.out.parent.mkdir(parents=True, exist_ok=True)
         mining.write(mined, dataset, self.out)
         count = sum(map(len, mined.values()))
         return Answer(

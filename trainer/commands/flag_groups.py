@@ -77,13 +77,12 @@ class Reading(Command):
         None, description="environment variable with the service's admin key; none: INSTAR_ADMIN_KEY"
     )
 
-    def load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
+    def load(self, source: str, kept_in: Path | None = None) -> formats.Imported:
         """The data at `source`, which may be a URL, with the judgements of `--judged`.
 
-        What is fetched from a service stays in `kept_in` (None: nowhere). With `resume`, an earlier fetch is gone on
-        with. Without it, one is deleted, unless it is the source itself.
+        What is fetched from a service stays in `kept_in` (None: nowhere), where an earlier fetch is gone on with.
         """
-        imported = self._load(source, kept_in, resume=resume)
+        imported = self._load(source, kept_in)
         if self.judged is None:
             return imported
         dataset, problems = later.added(imported.dataset, self.judged, skip_bad=self.skip_bad)
@@ -91,10 +90,12 @@ class Reading(Command):
             say(listed(problems), quiet=self.as_json)
         return replace(imported, dataset=dataset, problems=[*imported.problems, *problems])
 
-    def _load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
-        if kept_in is not None and not resume and Path(source).resolve() != kept_in.resolve():
-            fetching.forget(kept_in)
-        if self.format == formats.INSTAR and fetching.is_url(source):
+    def is_of_service(self, source: str) -> bool:
+        """Whether the data has to be fetched from a service."""
+        return self.format == formats.INSTAR and fetching.is_url(source)
+
+    def _load(self, source: str, kept_in: Path | None = None) -> formats.Imported:
+        if self.is_of_service(source):
             return self._load_from_service(source, kept_in)
         of_services = {"with": self.sources, "key-env": self.key_env, "from-collection": self.from_collection}
         for flag, value in of_services.items():
@@ -267,7 +268,7 @@ def _key_of(variable: str | None) -> str | None:
     return key
 
 
-def require_new(folder: Path) -> None:
-    """Raise BadData if `folder` exists."""
-    if folder.exists():
-        raise BadData(f"{folder} exists: name a new folder with --out, or delete that one")
+def require_new(path: Path) -> None:
+    """Raise BadData if `path` exists."""
+    if path.exists():
+        raise BadData(f"{path} exists: name a new one with --out, or delete that one")

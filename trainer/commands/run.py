@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -21,7 +20,6 @@ from trainer.commands.flag_groups import (
     Address,
     Duration,
     Publishing,
-    Reading,
     Remembering,
     Reporting,
     Signing,
@@ -29,6 +27,7 @@ from trainer.commands.flag_groups import (
     part,
 )
 from trainer.commands.shipping import published
+from trainer.commands.working import Working
 from trainer.data import fetching, inspection
 from trainer.errors import BadData, NotBetter
 from trainer.progress import say
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from trainer.run import Outcome
 
 
-class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
+class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     EXAMPLE: ClassVar[str] = "--data feedback.json --format good-bad --out checkpoints"
@@ -94,49 +93,45 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
     def answer(self) -> Answer:
         name = self.name or _name(self.data)
         work = self.work or WORK / name
-        if not self.resume:
-            self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
-        self.require_free(self.out / name, "a package", "choose another --name")
+        with self.alone_in(work, resume=self.resume, replace=self.replace):
+            if not self.resume:
+                self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
+            self.require_free(self.out / name, "a package", "choose another --name")
+            return self._run(name, work)
+
+    def _run(self, name: str, work: Path) -> Answer:
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
         from trainer.prove.report import words  # noqa: PLC0415
         from trainer.run import RunPlan  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
-        from trainer.train import tuning  # noqa: PLC0415
 
         # A key that cannot sign must stop the run before anything takes long.
         sign = package.signer(self.sign_with)
-        imported = self.load(self.data, work / tuning.DATA, resume=self.resume)
-        dataset = inspection.cleaned(imported.dataset)
-        judged = len(dataset.good())
-        if self._service and judged < self.min_queries:
-            say(
-                f"the service lets {judged} judged questions be trained on; those of the side judge are not among them,"
-                " as all that were sent without the source person (docs/learning.md, Sides)",
-                quiet=self.as_json,
+        recipe = part(self, Recipe)
+        with self.loaded(self.data, work, recipe, resume=self.resume) as imported:
+            dataset = inspection.cleaned(imported.dataset)
+            judged = len(dataset.good())
+            if self._service and judged < self.min_queries:
+                say(
+                    f"the service lets {judged} judged questions be trained on; those of the side judge are not among"
+                    " them, as all that were sent without the source person (docs/learning.md, Sides)",
+                    quiet=self.as_json,
+                )
+            plan = RunPlan(
+                recipe,
+                part(self, Thresholds),
+                name,
+                work,
+                self.resume,
+                self.allow_hub,
+                Links.to(self._service),
+                self.report,
+                partial(self.spelled, "run"),
+                self.folds,
+                self.budget,
             )
-        plan = RunPlan(
-            part(self, Recipe),
-            part(self, Thresholds),
-            name,
-            work,
-            self.resume,
-            self.allow_hub,
-            Links.to(self._service),
-            self.report,
-            partial(self.spelled, "run"),
-            self.folds,
-            self.budget,
-        )
-        try:
             outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
-        except BadData:
-            if fetching.is_url(self.data) and not self.resume:
-                # The name is free again for what the service has later.
-                fetching.forget(work / tuning.DATA)
-                with suppress(OSError):
-                    work.rmdir()
-            raise
         facts: dict[str, JsonValue] = {
             "verdict": outcome.verdict.model_dump(mode="json"),
             "checkpoint": outcome.checkpoint.id,

@@ -10,12 +10,14 @@ from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
 from trainer.commands.command import Answer
-from trainer.commands.flag_groups import WORK, Reading, Remembering, Splitting, part, require_new
+from trainer.commands.flag_groups import WORK, Remembering, Splitting, part, require_new
+from trainer.commands.working import Working
 from trainer.data import inspection
 from trainer.errors import BadData
 from trainer.prepare import splits
 from trainer.prove.gate import Thresholds
 from trainer.recipe import Recipe
+from trainer.train import run_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,35 +27,42 @@ if TYPE_CHECKING:
 _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 
 
-class Train(Reading, Recipe):
+class Train(Working, Recipe):
     """Train, and write the tuned model as a plain sentence-transformers folder."""
 
     EXAMPLE: ClassVar[str] = "judged --format beir --out tuned"
     FIRST: ClassVar[Mapping[str, Sequence[str]]] = {
         "data": ("data", "format", "skip_bad"),
         "training": ("base", "mode", "epochs", "learning_rate", "resume"),
-        "result": ("out", "json"),
+        "result": ("out", "replace", "json"),
     }
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new folder of the model")
     work: Path = Field(WORK / "train", description="folder of the states to resume from")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
+    replace: bool = Field(False, description="replace an unfinished training or a run in the folder of the states")
 
     def answer(self) -> Answer:
+        require_new(self.out)
+        with self.alone_in(self.work, resume=self.resume, replace=self.replace):
+            if not (self.resume or self.replace):
+                run_folder.require_spare(self.work)
+            return self._train()
+
+    def _train(self) -> Answer:
         from trainer.ship import package  # noqa: PLC0415
         from trainer.train import start, tuning  # noqa: PLC0415
         from trainer.train.schedule import Schedule  # noqa: PLC0415
 
-        require_new(self.out)
         recipe = part(self, Recipe)
-        imported = self.load(self.data, self.work / tuning.DATA, resume=self.resume)
-        dataset, how = splits.split(inspection.cleaned(imported.dataset), self.split, self.seed)
-        with start.opened(recipe, allow_hub=self.allow_hub) as models:
-            alone = Schedule(proven=False)
-            tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json, schedule=alone)
-            tuned.model.load_state_dict(dict(tuned.ends.tuned))
-            package.save(tuned.model, self.out, models.base, same_documents=recipe.mode == "query-adapter")
+        with self.loaded(self.data, self.work, recipe, resume=self.resume) as imported:
+            dataset, how = splits.split(inspection.cleaned(imported.dataset), self.split, self.seed)
+            with start.opened(recipe, allow_hub=self.allow_hub) as models:
+                alone = Schedule(proven=False)
+                tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json, schedule=alone)
+                tuned.model.load_state_dict(dict(tuned.ends.tuned))
+                package.save(tuned.model, self.out, models.base, same_documents=recipe.mode == "query-adapter")
         rows = f"{tuned.decisions['loss']} on {tuned.decisions['rows']} rows"
         return Answer(f"{how}\n{rows}; in {self.out}", tuned.decisions)
 
@@ -71,6 +80,7 @@ class Merge(Splitting, Remembering):
     out: Path = Field(description="new folder of the model")
 
     def answer(self) -> Answer:
+        require_new(self.out)
         from trainer import base_model  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
 
@@ -80,7 +90,6 @@ class Merge(Splitting, Remembering):
         ):
             model = base_model.load(after)
             share = self._mix(model, base_model.load(before))
-            require_new(self.out)
             package.save(model, self.out, before, same_documents=False)
         return Answer(f"{share.alpha:g} of the tuned weights; in {self.out}", share.facts())
 

@@ -104,13 +104,19 @@ def document_of(row: Mapping[str, Any]) -> Document:
     return Document(string(row.get("text"), "the text"), "" if title is None else string(title, "the title"))
 
 
-def write(dataset: Dataset, folder: Path) -> None:
-    """Write the data set into the new folder `folder`, all or nothing. A repeated judgement is written once.
-
-    Raises BadData if the folder holds anything or cannot be written, or if an id cannot stand in TSV. Raises DiskFull.
-    """
+def require_free(folder: Path) -> None:
+    """Raise BadData if the folder holds anything."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadData(f"{folder} is there already: name a new folder, or remove it")
+
+
+def write(dataset: Dataset, folder: Path) -> None:
+    """Write the data set into the new folder `folder`, all or nothing.
+
+    A pair that was judged the same several times is written once, with the highest weight and its source. Raises
+    BadData if the folder holds anything or cannot be written, or if an id cannot stand in TSV. Raises DiskFull.
+    """
+    require_free(folder)
     for identity in {*dataset.queries, *dataset.corpus}:
         if not identity.strip() or any(character in identity for character in "\t\r\n"):
             raise BadData(f"the id {shown(identity)} cannot stand in a TSV file: take out tabs and line breaks")
@@ -194,7 +200,7 @@ def _write_files(dataset: Dataset, folder: Path) -> None:
             file.write(orjson.dumps({"_id": identity, "text": query}, option=orjson.OPT_APPEND_NEWLINE))
     good = dataset.good()
     rows: dict[str, list[str]] = {}
-    for judgement in dict.fromkeys(dataset.judgements):
+    for judgement in dataset.judgements:
         pair = f"{judgement.query}\t{judgement.document}"
         split = dataset.splits.get(judgement.query, _UNSPLIT)
         if judgement.weak:
@@ -204,11 +210,16 @@ def _write_files(dataset: Dataset, folder: Path) -> None:
             rows.setdefault(f"qrels/{split}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
         else:
             rows.setdefault(_NEGATIVES, []).append(pair)
-    weighted = [one for one in dict.fromkeys(dataset.judgements) if (one.weight, one.source) != (1.0, "")]
+    heaviest: dict[tuple[str, str], Judgement] = {}
+    for one in dataset.judgements:
+        known = heaviest.setdefault((one.query, one.document), one)
+        if one.weight > known.weight:
+            heaviest[one.query, one.document] = one
+    weighted = [one for one in heaviest.values() if (one.weight, one.source) != (1.0, "")]
     if weighted:
         lines = [f"{one.query}\t{one.document}\t{one.weight!r}\t{one.source}" for one in weighted]
         text = "\n".join(["\t".join(_OF_WEIGHTS), *lines]) + "\n"
         (folder / _WEIGHTS).write_text(text, encoding="utf-8", newline="\n")
     for name, lines in rows.items():
         header = "query-id\tcorpus-id" if name == _NEGATIVES else "query-id\tcorpus-id\tscore"
-        (folder / name).write_text("\n".join([header, *lines]) + "\n", encoding="utf-8", newline="\n")
+        (folder / name).write_text("\n".join([header, *dict.fromkeys(lines)]) + "\n", encoding="utf-8", newline="\n")

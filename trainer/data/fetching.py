@@ -65,13 +65,50 @@ def fetch(request: Request, folder: Path, *, key: str | None, quiet: bool) -> No
         raise DiskFull(f"{folder} cannot be written ({error.strerror}): make room, or name another folder") from error
 
 
+def incoming(folder: Path) -> Path:
+    """The folder beside `folder` into which the data of a run is fetched that may still be refused."""
+    return folder.with_name(f"{folder.name}.incoming")
+
+
+def has(folder: Path) -> bool:
+    """Whether the folder has a fetch, which may be a part of one."""
+    return (folder / _NOTE).is_file()
+
+
+def require_fetched(folder: Path) -> None:
+    """Raise BadData if the folder holds files and no fetch: they are somebody's, and no place for one."""
+    if not has(folder) and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise BadData(f"{folder} holds files that were not fetched: name another folder with --work")
+
+
 def forget(folder: Path) -> None:
     """Delete what was fetched into `folder`, and nothing else."""
-    for name in (DOCUMENTS, JUDGEMENTS, _NOTE, _PART):
-        (folder / name).unlink(missing_ok=True)
+    if has(folder):
+        # A folder without its note is nobody's to delete, so that goes last.
+        for name in (DOCUMENTS, JUDGEMENTS, _PART, _NOTE):
+            (folder / name).unlink(missing_ok=True)
     # A folder with other files stays.
     with suppress(OSError):
         folder.rmdir()
+
+
+def settle(folder: Path) -> None:
+    """Put the incoming data in the place of what was fetched into `folder` before. If it is empty, there is none then.
+
+    Other files of `folder` stay. A crash in between leaves the incoming data whole.
+    """
+    arrived = incoming(folder)
+    if not arrived.is_dir():
+        return
+    forget(folder)
+    if folder.exists():
+        for path in folder.iterdir():
+            path.rename(arrived / path.name)
+        folder.rmdir()
+    if any(arrived.iterdir()):
+        arrived.rename(folder)
+    else:
+        arrived.rmdir()
 
 
 def _fetch(request: Request, folder: Path, key: str | None, *, quiet: bool) -> None:

@@ -46,7 +46,9 @@ def added(dataset: Dataset, path: Path, *, skip_bad: bool) -> tuple[Dataset, lis
                 raise Unusable(f"the data has no query {shown(query)}")
             document = text(row.get("document"), "the document")
             document = document if document in dataset.corpus else spreadsheet.plain(document)
-            collected.judge(*(Judgement(identity, document, good) for identity in queries))
+            judgements = [Judgement(identity, document, good) for identity in queries]
+            # Several people may have said the same.
+            collected.judge(*(judgement for judgement in judgements if not collected.knows(judgement)))
     if waiting:
         collected.note(path.name, f"{waiting} passages have no verdict in the column good yet")
     if not skip_bad:
@@ -77,8 +79,16 @@ def _corrected(dataset: Dataset, later: Sequence[Judgement], name: str, collecte
         collected.note(name, f"{len(replaced)} judgements of the data are replaced, because this file says otherwise")
     if disputed := sum(len(each) > 1 for each in verdicts.values()):
         collected.note(name, f"{disputed} passages are good and bad in this file, and count as neither: settle them")
-    known = set(kept)
-    return replace(dataset, judgements=(*kept, *(judgement for judgement in later if judgement not in known)))
+    # A word of full weight is not said twice, and it takes the place of one that was guessed from a click.
+    said = {_key(judgement) for judgement in kept if not judgement.weak and judgement.weight == 1}
+    told = [judgement for judgement in later if _key(judgement) not in said]
+    again = set(map(_key, told))
+    kept = [judgement for judgement in kept if judgement.weak or _key(judgement) not in again]
+    return replace(dataset, judgements=(*kept, *told))
+
+
+def _key(judgement: Judgement) -> tuple[str, str, bool]:
+    return judgement.query, judgement.document, judgement.good
 
 
 def _placed(dataset: Dataset, later: Sequence[Judgement], name: str, collected: Collected) -> Dataset:

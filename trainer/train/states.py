@@ -71,9 +71,18 @@ class States:
             raise DiskFull(f"{broken[0].name} could not be written to {self.folder} ({error}); {remedy}") from error
 
     def _broken(self) -> list[Path]:
-        return [path for path in self.folder.glob("checkpoint-*") if not (path / _LAST_FILE).is_file()]
+        return [path for path in self.folder.glob("checkpoint-*") if not _whole(path)]
 
     def _newest(self) -> Path | None:
         """The complete state with the highest step."""
-        whole = [path for path in self.folder.glob("checkpoint-*") if (path / _LAST_FILE).is_file()]
+        whole = [path for path in self.folder.glob("checkpoint-*") if _whole(path)]
         return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _whole(state: Path) -> bool:
+    """Whether the state was written to its end: a kill or a full disk may cut its last file short."""
+    try:
+        json.loads((state / _LAST_FILE).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True

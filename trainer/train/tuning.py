@@ -4,10 +4,10 @@ The folder holds `run.json`, which identifies the recipe, data and models of the
 limited, and `states/` to resume from. At the end it holds `tuned.safetensors` in place of the states.
 """
 
-import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import set_seed
 
+from service.machine import files
 from trainer import base_model
 from trainer.base_model import Model
+from trainer.data import fetching
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
 from trainer.prepare import mining, reranking, rows, splits
@@ -28,25 +30,21 @@ from trainer.prepare.rows import Rows
 from trainer.progress import say
 from trainer.recipe import LossName
 from trainer.train import budget as budgets
-from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training, tuned_weights
+from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, run_folder, training, tuned_weights
 from trainer.train import schedule as schedules
 from trainer.train.budget import Fit
 from trainer.train.forecast import Forecast
 from trainer.train.merging import Ends
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
+from trainer.train.run_folder import DATA, FIT, TUNED
 from trainer.train.schedule import Proof, Schedule
 from trainer.train.start import Start
 from trainer.train.states import States
 from trainer.train.training import Material
 
-_TUNED = "tuned.safetensors"
-_RUN = "run.json"
-_FIT = "budget.json"
 # Bad documents for each good one, for losses that have no others to compare with.
 _LABELLED = 3
-# The folder with the data that was fetched for the run, which comes before the run and outlives it.
-DATA = "data"
 
 
 @dataclass(frozen=True)
@@ -84,46 +82,65 @@ def tune(
     _require_splits(dataset)
     name, why = losses.choose(recipe.loss, dataset, recipe.kind)
     budget = schedule.budget if schedule else None
-    # A resumed training keeps its passes, and one that is finished takes no time.
-    known = resume and any((folder / file).is_file() for file in (_FIT, _TUNED))
-    proof = None if known else _proof(start, dataset, schedule, quiet=quiet)
     identity = _identity(start, dataset, {"budget": budget, "passes": passes})
-    begins = _begins(folder, identity, resume=resume)
-    # A former run stays until the time is known to do, and a new one can be resumed from the beginning.
-    waits = begins and budget is not None and (folder / _RUN).is_file()
-    if begins and not waits:
-        _begin(folder, identity)
-    material, mined = _material(start, dataset, name, why, quiet=quiet)
-    ndcg_of_base = material.dev.ndcg(start.reader) if start.ranks_as_base else None
-    if ndcg_of_base is not None:
-        say(f"nDCG@10 on dev before training: {ndcg_of_base:.4f}", quiet=quiet)
-    fit = None if budget is None else _fit(proof, start, name, material, None if waits else folder)
-    if waits:
-        _begin(folder, identity)
+    begins = run_folder.begins(folder, identity, resume=resume)
+    # A resumed training keeps its passes, and one that is finished takes no time.
+    known = not begins and any((folder / file).is_file() for file in (FIT, TUNED))
+    proof = None if known else _proof(start, dataset, schedule, quiet=quiet)
+    with _claimed(folder, identity, begins=begins):
+        material, mined = _material(start, dataset, name, why, quiet=quiet)
+        ndcg_of_base = material.dev.ndcg(start.reader) if start.ranks_as_base else None
+        if ndcg_of_base is not None:
+            say(f"nDCG@10 on dev before training: {ndcg_of_base:.4f}", quiet=quiet)
+        fit = None if budget is None else _fit(proof, start, name, material, folder)
+        model = _prepared(start)
+        trained = not begins and (folder / TUNED).is_file()
+        loss = None if trained else _loss(name, model, start, weighted=bool(material.rows.weights))
     if fit is not None:
-        (folder / _FIT).write_text(fit.model_dump_json(), encoding="utf-8")
+        files.replace_file(folder / FIT, fit.model_dump_json())
         passes = fit.passes
         say(fit.prospect, quiet=quiet)
     if passes is not None:
         recipe = recipe.model_copy(update={"epochs": passes})
-    model = _prepared(start)
     scores = None
-    if not (resume and (folder / _TUNED).is_file()):
-        loss = _loss(name, model, start, weighted=bool(material.rows.weights))
+    if loss is not None:
         told = [] if proof is None or fit else [_forecast(proof, material)]
-        states = States(folder / "states", resume)
+        states = States(folder / "states", not begins)
         scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=told)
     modes.finish(model)
     if scores is not None:
         if fit is not None:
             say(budgets.more(fit, scores), quiet=quiet)
         known_share = 1.0 not in start.later_shares
-        tuned_weights.write(folder / _TUNED, merging.weights(model), max(scores.values()) if known_share else None)
+        tuned_weights.write(folder / TUNED, merging.weights(model), max(scores.values()) if known_share else None)
         # The states are three times as large as the weights, and no longer needed.
         shutil.rmtree(folder / "states")
     decisions: dict[str, Any] = {"loss": name, "loss_because": why, "rows": len(material.rows)}
     decisions |= {"mined_negatives": mined} | vars(plan.decide(recipe, material.rows, plan.shape(model)))
-    return Tuned(model, _ends(start, folder / _TUNED, model.device, ndcg_of_base), material.dev, decisions, passes)
+    return Tuned(model, _ends(start, folder / TUNED, model.device, ndcg_of_base), material.dev, decisions, passes)
+
+
+@contextmanager
+def _claimed(folder: Path, identity: Mapping[str, str], *, begins: bool) -> Iterator[None]:
+    """Claim the folder for a run that begins, unless the block, which prepares it, raises BadData.
+
+    A former run stays until nothing can be refused any more. A folder without one is claimed at once, so that the new
+    one can be resumed from the beginning.
+    """
+    waits = begins and run_folder.holds_run(folder)
+    claims = begins and not waits
+    if claims:
+        run_folder.begin(folder, identity)
+    try:
+        yield
+    except BadData:
+        if claims:
+            run_folder.release(folder)
+        raise
+    if waits:
+        run_folder.begin(folder, identity)
+    if begins:
+        fetching.settle(folder / DATA)
 
 
 def _identity(start: Start, dataset: Dataset, limits: Mapping[str, float | None]) -> dict[str, str]:
@@ -184,41 +201,27 @@ def _ends(start: Start, finished: Path, device: torch.device, ndcg_of_base: floa
     return Ends(merging.weights(before), tuned, start.reader if start.ranks_as_base else None, ndcg)
 
 
-def _fit(proof: Proof | None, start: Start, name: LossName, material: Material, claimed: Path | None) -> Fit:
+def _fit(proof: Proof | None, start: Start, name: LossName, material: Material, folder: Path) -> Fit:
     """The passes over the rows that fit into the time of the run of `proof`.
 
-    A resumed run has no proof, and keeps the passes in its folder, which is `claimed`. If the time is too short, the
-    folder is left free.
+    A resumed run has no proof, and keeps the passes in its `folder`. Raises BadData if the time is too short.
     """
     if proof is None or proof.schedule.budget is None:
-        assert claimed is not None  # noqa: S101 (only a new run waits)
-        return _kept(claimed)
+        return _kept(folder)
     # The model that is timed learns a little, so it is another one than that which is trained.
     timed = _prepared(start)
     loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
-    with tempfile.TemporaryDirectory(prefix="instar-pace-") as folder:
-        pace = training.pace(timed, loss, material, start.recipe, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="instar-pace-") as states:
+        pace = training.pace(timed, loss, material, start.recipe, Path(states))
     decided = plan.decide(start.recipe, material.rows, plan.shape(timed))
-    spent = proof.schedule.spent
-    try:
-        return budgets.fit(
-            proof.schedule.budget,
-            pace,
-            len(material.rows),
-            decided,
-            proof.rest(material.dev.texts),
-            spent=spent,
-        )
-    except BadData:
-        if claimed is not None:
-            _release(claimed)
-        raise
+    rest = proof.rest(material.dev.texts)
+    return budgets.fit(proof.schedule.budget, pace, len(material.rows), decided, rest, spent=proof.schedule.spent)
 
 
 def _kept(folder: Path) -> Fit:
     """The passes of the run in `folder`. Raises BadData if that has written them otherwise."""
     try:
-        return Fit.model_validate_json((folder / _FIT).read_text(encoding="utf-8"))
+        return Fit.model_validate_json((folder / FIT).read_text(encoding="utf-8"))
     except ValidationError as error:
         raise BadData("this run was begun by another version: leave out --resume") from error
 
@@ -281,41 +284,3 @@ def _require_splits(dataset: Dataset) -> None:
             raise BadData(
                 f"no query with a good document is left for {split}: judge more queries, or choose another --split"
             )
-
-
-def _begins(folder: Path, identity: dict[str, str], *, resume: bool) -> bool:
-    """Whether a run of this identity begins anew in `folder`. The data that was fetched for it may be there.
-
-    With `resume`, a run of this identity must be there, or that data alone. Raises BadData if that is not so, or if the
-    folder holds other files than those of a run.
-    """
-    note, files_of_run = folder / _RUN, _files_of_run(folder)
-    former: Any = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
-    begins = former is None and not files_of_run and (folder / DATA).exists()
-    if resume and former is None and not begins:
-        raise BadData(f"there is no run in {folder} to resume: leave out --resume")
-    if resume and not begins and former != identity:
-        changed = ", ".join(key for key in {**identity, **former} if former.get(key) != identity.get(key))
-        raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
-    if not resume and former is None and files_of_run:
-        raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
-    return begins or not resume
-
-
-def _begin(folder: Path, identity: dict[str, str]) -> None:
-    """Claim `folder` for a run of this identity. The files of a former run are deleted."""
-    for path in _files_of_run(folder):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _RUN).write_text(json.dumps(identity), encoding="utf-8")
-
-
-def _files_of_run(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name != DATA] if folder.exists() else []
-
-
-def _release(folder: Path) -> None:
-    """Leave the folder as it was before a run that did not begin to train claimed it."""
-    (folder / _RUN).unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()

@@ -393,9 +393,40 @@ def test_a_training_says_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_mined_negatives_are_written_to_be_looked_at(trainer: Trainer) -> None:
-    facts = trainer.facts("mine data --format beir --base base --out mined.jsonl --margin 0")
-    rows = [json.loads(line) for line in (trainer.folder / "mined.jsonl").read_text().splitlines()]
+    facts = trainer.facts("mine data --format beir --base base --out new/mined.jsonl --margin 0")
+    rows = [json.loads(line) for line in (trainer.folder / "new" / "mined.jsonl").read_text().splitlines()]
     assert sum(len(row["neg"]) for row in rows) == facts["negatives"] > 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mine data --format beir --base nowhere --out there/file",
+        "generate data/corpus.jsonl --base nowhere --out there",
+        "import nowhere --format beir --out there",
+        "merge nowhere nowhere --out there",
+    ],
+)
+def test_what_is_there_already_is_told_before_anything_is_read(trainer: Trainer, command: str) -> None:
+    (trainer.folder / "there").mkdir()
+    (trainer.folder / "there" / "file").write_text("judgements")
+    complaint = trainer(command, code=2)
+    assert "there" in complaint
+    assert "name a new" in complaint
+    assert (trainer.folder / "there" / "file").read_text() == "judgements"
+
+
+def test_an_unfinished_training_is_not_replaced_without_a_word(trainer: Trainer) -> None:
+    states = trainer.folder / "runs" / "train" / "states"
+    (states / "checkpoint-4").mkdir(parents=True)
+    (states.parent / "run.json").write_text("{}")
+    train = "train data --format beir --base base --precision fp32 --epochs 1 --batch-size 4 --out tuned"
+    complaint = trainer(train, code=2)
+    assert "there is already an unfinished training or a run in runs/train" in complaint
+    assert (states / "checkpoint-4").exists()
+    trainer(f"{train} --replace")
+    # One that has ended has left its model in a folder of its own.
+    trainer(f"{train.replace('--out tuned', '--out second')} --seed 5")
 
 
 def test_weak_pairs_of_a_corpus_can_be_trained_on_beside_judged_ones(trainer: Trainer) -> None:

@@ -11,8 +11,10 @@ from sentence_transformers import SentenceTransformer
 from tests.models.trainer.test_interruption import press
 from tests.models.trainer.test_training import RECIPE, Counted, made_rows, same
 from tests.support import checkpoints, judged
+from trainer import cross_validation
+from trainer.cross_validation import Training
 from trainer.errors import Interrupted
-from trainer.train import training
+from trainer.train import training, tuning
 from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.states import States
 from trainer.train.training import Material
@@ -83,3 +85,31 @@ def test_without_its_best_state_a_training_goes_on(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "states" / "checkpoint-4")
     _, scores = trained(tmp_path, {"patience": 1})
     assert list(scores)[:2] == ["4", "8"]
+
+
+def test_a_state_whose_last_file_was_cut_short_is_none(tmp_path: Path) -> None:
+    for step, content in ((4, '{"global_step": 4}'), (8, '{"global_st')):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(content)
+    assert States(tmp_path, resume=True).begin() == tmp_path / "checkpoint-4"
+    assert not (tmp_path / "checkpoint-8").exists()
+
+
+def test_a_fold_that_was_killed_before_it_began_begins_when_the_run_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumed: list[bool] = []
+
+    def tune(*_: Any, resume: bool, **__: Any) -> None:
+        resumed.append(resume)
+        raise Interrupted("here")
+
+    monkeypatch.setattr(tuning, "tune", tune)
+    models: Any = None
+    part = judged.dataset().with_splits(dict.fromkeys(judged.dataset().queries, "test"))
+    for name in ("fold-1", "fold-1/run.json"):
+        path = tmp_path / name
+        path.write_text("{}") if path.suffix else path.mkdir()
+        with pytest.raises(Interrupted):
+            cross_validation.rank(Training(models, tmp_path, True, None, 1.0), [part], quiet=True)
+    assert resumed == [False, True]

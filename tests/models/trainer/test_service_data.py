@@ -112,6 +112,27 @@ def test_a_run_that_is_refused_leaves_its_name_free(
     assert not (folder / "runs" / "few").exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ("", "send a key"),
+        ("--key-env KEY_OF_THE_SERVICE", "no verdict is possible"),
+        (f"--key-env KEY_OF_THE_SERVICE {LENIENT} --matryoshka 1024", "1024"),
+    ],
+)
+def test_a_run_that_is_refused_leaves_the_run_that_it_was_to_replace(
+    service: Service, folder: Path, capsys: pytest.CaptureFixture[str], flags: str, reason: str
+) -> None:
+    former = folder / "runs" / "tuned"
+    (former / "data").mkdir(parents=True)
+    (former / "data" / "fetched.json").write_text('{"complete": true}')
+    for name in ("run.json", "tuned.safetensors", "data/documents.jsonl", "data/judgements.jsonl"):
+        (former / name).write_text("{}")
+    before = {path: path.read_bytes() for path in former.rglob("*") if path.is_file()}
+    assert reason in answered(f"{RUN} --data {service.url} --replace {flags}", capsys, code=2)["error"]
+    assert {path: path.read_bytes() for path in former.rglob("*") if path.is_file()} == before
+
+
 def test_a_run_fetches_its_data_goes_on_and_can_be_repeated(
     service: Service, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """From judgements to tuned weights: every mode and loss, resumed after any end, and never mixed up with another run."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -133,6 +133,28 @@ def test_a_base_whose_tokenizer_cannot_pad_is_trained(tmp_path: Path, name: str)
 def test_a_query_adapter_refuses_what_would_change_documents(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="--document-prompt"):
         tune(tmp_path, RECIPE.model_copy(update={"mode": "query-adapter", "document_prompt": "text: "}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"matryoshka": [1024]}, "1024"),
+        ({"mode": "query-adapter", "document_prompt": "text: "}, "--document-prompt"),
+        ({"negatives": 64}, "--negatives lower"),
+    ],
+)
+def test_a_setting_that_is_refused_costs_neither_the_former_run_nor_the_name(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    refused = RECIPE.model_copy(update=changes)
+    with pytest.raises(BadData, match=said):
+        tune(tmp_path, refused)
+    assert not (tmp_path / "run").exists()
+    tune(tmp_path)
+    former = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with pytest.raises(BadData, match=said):
+        tune(tmp_path, refused)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == former
 
 
 def test_data_without_dev_queries_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -65,6 +66,14 @@ def test_a_changed_command_has_other_flags_before_the_dashes() -> None:
     odd = parsed(["evaluate", "--format", "beir", "--", "model", "-data"])
     changed = odd.spelled("evaluate", questions="all", unseen=True)
     assert changed == "instar train evaluate --format beir --questions all --unseen -- model -data"
+
+
+def test_what_a_changed_command_leaves_out_does_not_come_back_from_a_file_of_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "tune.toml"
+    settings.write_text('data = "a.json"\nbudget = "15m"\n', encoding="utf-8")
+    typed = parsed(["run", "--config", str(settings), "--folds", "5"])
+    assert typed.spelled("run") == "instar train run --budget 15m --data a.json --folds 5"
+    assert typed.spelled("run", budget=None) == "instar train run --data a.json --folds 5"
 
 
 @pytest.mark.parametrize(

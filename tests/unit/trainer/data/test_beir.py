@@ -48,6 +48,21 @@ def test_what_is_written_is_read(dataset: Dataset) -> None:
     assert found.digest == dataset.digest
 
 
+def test_a_pair_of_several_sources_is_written_once_with_the_highest_weight(tmp_path: Path) -> None:
+    judgements = (
+        Judgement("q", "d", good=True, weight=0.3, source="click"),
+        Judgement("q", "d", good=True, weight=0.9, source="feedback"),
+        Judgement("q", "d", good=True, weight=0.5, source="click"),
+        Judgement("q", "e", good=False, weight=0.3, source="click"),
+        Judgement("q", "e", good=False),
+    )
+    dataset = Dataset({"q": "ask"}, {"d": Document("one"), "e": Document("two")}, judgements)
+    beir.write(dataset, tmp_path / "set")
+    kept = beir.read(tmp_path / "set")
+    assert set(kept.judgements) == {judgements[1], judgements[4]}
+    assert kept.weights() == dataset.weights() == {("q", "d"): 0.9}
+
+
 def copied(folder: Path) -> Path:
     return Path(shutil.copytree(DATA / "beir", folder / "beir"))
 

@@ -58,6 +58,16 @@ def test_what_was_judged_before_is_not_there_twice(tmp_path: Path) -> None:
     assert dataset.judgements == DATA.judgements
 
 
+def test_what_was_guessed_from_a_click_counts_in_full_once_a_person_says_it(tmp_path: Path) -> None:
+    clicked = replace(DATA.judgements[0], weight=0.3, source="click")
+    data = replace(DATA, judgements=(clicked, *DATA.judgements[1:]))
+    row = f"{clicked.query},{clicked.document},{int(clicked.good)}\n"
+    dataset, _ = added(tmp_path, f"{HEAD}{row}{row}", data=data)
+    assert sorted(map(repr, dataset.judgements)) == sorted(map(repr, DATA.judgements))
+    beir.write(dataset, tmp_path / "merged")
+    assert beir.read(tmp_path / "merged").digest == DATA.digest
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

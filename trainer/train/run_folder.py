@@ -1,0 +1,103 @@
+"""The folder of a training: whose it is, what another training may take, and what a training leaves in it.
+
+A training notes in `run.json` which one it is. A folder without that note is somebody else's, so it is written first
+and in one step, and deleted last.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from service.machine import files
+from trainer.data import fetching
+from trainer.errors import BadData
+
+RUN = "run.json"
+FIT = "budget.json"
+TUNED = "tuned.safetensors"
+# The folder with the data that was fetched for the run, which comes before the run and outlives it.
+DATA = "data"
+# A training that was killed while it wrote its note leaves this beginning of it.
+_BEGINNING = f".{RUN}.incoming"
+
+
+def begins(folder: Path, identity: Mapping[str, str], *, resume: bool) -> bool:
+    """Whether a run of this identity begins anew in `folder`. The data that was fetched for it may be there.
+
+    With `resume`, a run of this identity must be there, or that data alone. Raises BadData if that is not so, or if the
+    folder holds other files than those of a run.
+    """
+    former, others = _noted(folder), _others(folder)
+    if not resume:
+        if former is None and others:
+            raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
+        return True
+    if fetching.has(fetching.incoming(folder / DATA)):
+        return True
+    if not former:
+        if former is not None and others:
+            raise BadData(f"{folder / RUN} cannot be read, so nobody knows what it goes on with: leave out --resume")
+        if former is None and (others or not (folder / DATA).exists()):
+            raise BadData(f"there is no run in {folder} to resume: leave out --resume")
+        return True
+    if former != identity:
+        changed = ", ".join(key for key in {**identity, **former} if former.get(key) != identity.get(key))
+        raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
+    return False
+
+
+def begin(folder: Path, identity: Mapping[str, str]) -> None:
+    """Claim `folder` for a run of this identity. The files of a former run are deleted."""
+    note = folder / RUN
+    files.sweep(folder)
+    for path in _files(folder):
+        if path != note:
+            # Half of a state must not be resumed from.
+            files.delete_folder(path) if path.is_dir() else path.unlink()
+    note.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.replace_file(note, json.dumps(dict(identity)))
+
+
+def release(folder: Path) -> None:
+    """Leave the folder as it was before a run that did not begin to train claimed it."""
+    (folder / RUN).unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run has claimed the folder, however far it came."""
+    return (folder / RUN).is_file()
+
+
+def require_spare(folder: Path) -> None:
+    """Raise BadData if the folder holds more than a training that has ended, or has not begun, leaves behind."""
+    if any(path.name not in (FIT, TUNED) for path in _others(folder)):
+        raise BadData(
+            f"there is already an unfinished training or a run in {folder}: go on with it by --resume, name another"
+            " folder with --work, or replace it with --replace"
+        )
+
+
+def _noted(folder: Path) -> dict[str, Any] | None:
+    """The identity of the run in `folder`: None if there is none, and empty if nobody can read it."""
+    try:
+        noted = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _files(folder: Path) -> list[Path]:
+    """All in the folder but the data that is fetched for a run."""
+    data = (DATA, fetching.incoming(folder / DATA).name)
+    return [path for path in folder.iterdir() if path.name not in data] if folder.exists() else []
+
+
+def _others(folder: Path) -> list[Path]:
+    """All in the folder beside the data and the note of a run."""
+    return [path for path in _files(folder) if path.name not in (RUN, _BEGINNING)]
