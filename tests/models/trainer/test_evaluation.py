@@ -197,6 +197,17 @@ def test_other_dimensions_have_no_cosine_but_an_overlap() -> None:
     assert report.drift.overlap_at_10 == 1
 
 
+def test_weak_judgements_join_no_test_questions() -> None:
+    weak = [Judgement(f"w{n}", f"g{n}", True, weak=True) for n in (1, 2)]
+    weak += [Judgement(f"w{n}", "x", True, weak=True) for n in (1, 2)]
+    queries = dict(DATA.queries) | {"w1": "first?", "w2": "second?"}
+    joined = Dataset(queries, DATA.corpus, (*DATA.judgements, *weak), DATA.splits)
+    assert compare(INVERTED, PERFECT, joined).clusters == 2
+    people = [Judgement(one.query, one.document, True) for one in weak]
+    by_people = Dataset(queries, DATA.corpus, (*DATA.judgements, *people), DATA.splits)
+    assert compare(INVERTED, PERFECT, by_people).clusters == 1
+
+
 def test_a_collapsed_model_shows() -> None:
     collapsed = Fake({text: [1.0, 1.0, 1.0] for text in PERFECT.vectors})
     report = compare(PERFECT, collapsed)
