@@ -67,6 +67,11 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
     budget: Duration | None = Field(
         None, description="time that the run may take, about: 90s, 15m or 2h; it trains what fits"
     )
+    unseen: bool = Field(
+        False,
+        description="the base and the retriever have learned from none of the test questions; nobody can see that in a"
+        " manifest of other data",
+    )
     report: bool = Field(True, description="put the report, which has texts of the data, into the package as well")
     work: Path | None = Field(None, description="folder of the run; none: runs/NAME")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
@@ -127,6 +132,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             partial(self.spelled, "run"),
             self.folds,
             self.budget,
+            self.unseen,
         )
         try:
             outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)

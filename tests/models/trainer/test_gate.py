@@ -157,6 +157,53 @@ def test_a_model_that_has_learned_from_nobody_knows_which_questions_is_held(doub
     assert judge(worse, Thresholds()).outcome == "REJECT"
 
 
+WORSE = {"value": -0.05, "low": -0.09, "high": -0.01}
+
+
+@pytest.mark.parametrize(
+    ("taught", "said"),
+    [
+        ({"base_learned": 40}, "the base has learned from 40 of these 80 questions, so it looks better than it is"),
+        ({"base_doubt": "data"}, "whether the base has learned from these questions is not known: its manifest does"),
+    ],
+)
+def test_a_base_that_has_learned_from_the_questions_rejects_nothing(taught: dict[str, Any], said: str) -> None:
+    made = Made(by="evaluate", judged=80, **taught)
+    worse = report(made=made, gain=WORSE)
+    verdict = judge(worse, Thresholds())
+    assert verdict.outcome == "HOLD"
+    assert said in why(worse, verdict, Thresholds())
+    assert "judge new ones in data of their own" in told(worse, verdict, Thresholds())
+    assert judge(Report.model_validate_json(worse.model_dump_json()), Thresholds()) == verdict
+    # A gain over a base that looks too good is one all the more, and what was forgotten has nothing to do with it.
+    assert judge(report(made=made), Thresholds()).promoted
+    assert judge(report(made=made, gain=WORSE, general=general(0.4)), Thresholds()).outcome == "REJECT"
+
+
+@pytest.mark.parametrize(
+    ("known", "outcome", "said"),
+    [
+        ({"learned": 40, "base_learned": 40}, "INSUFFICIENT", "has learned from 40 of these 80 questions"),
+        (
+            {"learned": None, "doubt": "data", "base_doubt": "data"},
+            "HOLD",
+            "may have learned from these questions: its",
+        ),
+        ({"base_learned": 40}, "PROMOTE", ""),
+    ],
+)
+@pytest.mark.parametrize("gain", [{}, WORSE])
+def test_a_run_on_questions_that_its_base_has_learned_from_neither_promotes_nor_rejects(
+    known: dict[str, Any], outcome: str, said: str, gain: dict[str, float]
+) -> None:
+    judged = report(made=Made(by="run", judged=80, **known), gain=gain)
+    verdict = judge(judged, Thresholds())
+    assert verdict.outcome == ("HOLD" if gain and outcome == "PROMOTE" else outcome)
+    assert said in told(judged, verdict, Thresholds())
+    if known.get("doubt"):
+        assert "go on with --resume --unseen. Else run again from a base" in told(judged, verdict, Thresholds())
+
+
 def test_somebody_may_say_that_the_model_has_learned_from_none() -> None:
     verdict = judge(report(made=Made(by="evaluate", judged=80, learned=None, unseen=True)), Thresholds())
     assert verdict.promoted

@@ -95,7 +95,8 @@ class Made(_Frozen):
     `judged` questions of the data have a good document. `foldable`: a run could test them in folds. `divided`: the data
     itself says which of them are tested. `learned`: from so many of the tested ones the tuned model has learned (None:
     nobody knows). `doubt`: it has learned from data, so perhaps from some of them: its manifest names other `data`, or
-    its `base` had learned before. `unseen`: whoever compares says that it has learned from none.
+    its `base` had learned before. `unseen`: whoever compares says that it has learned from none. `base_learned` and
+    `base_doubt` say the same of the models that it is held against, which look better for it.
     """
 
     by: Literal["run", "evaluate"]
@@ -105,6 +106,13 @@ class Made(_Frozen):
     learned: int | None = 0
     doubt: Literal["", "data", "base"] = ""
     unseen: bool = False
+    base_learned: int | None = None
+    base_doubt: Literal["", "data", "base"] = ""
+
+    @property
+    def base_taught(self) -> bool:
+        """Whether the base has learned from tested questions, or perhaps has."""
+        return bool(self.base_learned or self.base_doubt)
 
 
 class Report(_Frozen):
