@@ -37,7 +37,7 @@ from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
 
 if TYPE_CHECKING:
-    from trainer.run import Outcome
+    from trainer.run import Outcome, RunPlan
 
 
 class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
@@ -105,7 +105,6 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
         from trainer.prove.report import words  # noqa: PLC0415
-        from trainer.run import RunPlan  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
         from trainer.train import tuning  # noqa: PLC0415
 
@@ -120,20 +119,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
                 " as all that were sent without the source person (docs/learning.md, Sides)",
                 quiet=self.as_json,
             )
-        plan = RunPlan(
-            part(self, Recipe),
-            part(self, Thresholds),
-            name,
-            work,
-            self.resume,
-            self.allow_hub,
-            Links.to(self._service),
-            self.report,
-            partial(self.spelled, "run"),
-            self.folds,
-            self.budget,
-            self.unseen,
-        )
+        plan = self._plan(name, work)
         try:
             outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         except BadData:
@@ -157,6 +143,25 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
         publication = self._publish(outcome, name)
         return Answer(f"{text}\n{publication.text}", facts | publication.facts)
+
+    def _plan(self, name: str, work: Path) -> RunPlan:
+        """The run of that `name`, in the folder `work`, as the flags say."""
+        from trainer.run import RunPlan  # noqa: PLC0415
+
+        return RunPlan(
+            part(self, Recipe),
+            part(self, Thresholds),
+            name,
+            work,
+            self.resume,
+            self.allow_hub,
+            Links.to(self._service),
+            self.report,
+            partial(self.spelled, "run"),
+            self.folds,
+            self.budget,
+            self.unseen,
+        )
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:
         """Publish a promoted package, and have the service of `--reload` reload it."""

@@ -21,8 +21,8 @@ Doubt = Literal["", "data", "base"]
 
 @dataclass(frozen=True)
 class Learned:
-    """From how many tested questions a model has learned. None: nobody knows, for the reason `doubt`, if a manifest
-    names any data."""
+    """A count of the tested questions that models have learned from. None: nobody knows, for the reason `doubt`, if a
+    manifest names any data."""
 
     count: int | None
     doubt: Doubt = ""
@@ -34,7 +34,7 @@ class Learned:
 
 
 def learned(manifests: Sequence[Manifest | None], same: Sequence[Dataset], tested: AbstractSet[str]) -> Learned:
-    """What all these packages together have learned from the `tested` questions."""
+    """Look which of the `tested` questions any of these packages has learned from. `same` is as in `learned_from`."""
     known, doubts, unknown = set[str](), list[Doubt](), False
     for manifest in manifests:
         names = None if manifest is None else learned_from(manifest, same)
