@@ -53,7 +53,7 @@ def next_step(
 ) -> Advice:
     """Advice on what to do now. `command` made the report, and a promoted package is published by that `name`."""
     if verdict.outcome == "PROMOTE":
-        return _promoted(name)
+        return _promoted(report, name)
     if verdict.outcome == "REJECT":
         return Advice(
             "Leave the base where it is. The largest losses in the report show what the new model has unlearned;"
@@ -110,14 +110,15 @@ def _against_others(made: Made, command: Spelled) -> Advice:
     return Advice(f"If the base has learned from none of these questions, {flags}. Else {another}.", again)
 
 
-def _promoted(name: str | None) -> Advice:
+def _promoted(report: Report, name: str | None) -> Advice:
+    flags = "--reranker --wait" if report.reranks else "--wait"
     if name is None:
         return Advice(
-            "Put it live: `instar reload NAME --wait`, where NAME is its folder among the service's checkpoints. Nobody"
+            f"Put it live: `instar reload NAME {flags}`, where NAME is its folder among the service's checkpoints. Nobody"
             " waits meanwhile."
         )
     return Advice(
-        "Put it live: the command below reloads it, and nobody waits meanwhile.", f"instar reload {name} --wait"
+        "Put it live: the command below reloads it, and nobody waits meanwhile.", f"instar reload {name} {flags}"
     )
 
 

@@ -162,7 +162,7 @@ class Report(_Frozen):
             *self.savings(enough=enough),
             *self.without_training,
         ]
-        if self.hybrid_reranked:
+        if self.hybrid_reranked is not None:
             change = self.hybrid_reranked
             lines.append(
                 f"Reranking changes {NDCG} of the mode hybrid by {change.value:+.3f} [{change.low:+.3f},"
@@ -183,6 +183,11 @@ class Report(_Frozen):
         """
         detectable = self.differences[NDCG].detectable
         return levels.shown(detectable, levels.level(self.test_queries)) if detectable else None
+
+    @property
+    def reranks(self) -> bool:
+        """Whether the tuned model is a reranker."""
+        return self.hybrid_reranked is not None
 
     @property
     def without_training(self) -> list[str]:
