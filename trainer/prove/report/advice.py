@@ -114,8 +114,8 @@ def _promoted(report: Report, name: str | None) -> Advice:
     flags = "--reranker --wait" if report.reranks else "--wait"
     if name is None:
         return Advice(
-            f"Put it live: `instar reload NAME {flags}`, where NAME is its folder among the service's checkpoints. Nobody"
-            " waits meanwhile."
+            f"Put it live: `instar reload NAME {flags}`, where NAME is its folder among the service's checkpoints."
+            " Nobody waits meanwhile."
         )
     return Advice(
         "Put it live: the command below reloads it, and nobody waits meanwhile.", f"instar reload {name} {flags}"
