@@ -107,7 +107,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         tested = divided
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
-    made = _made(dataset, recipe)
+    made = _made(dataset, recipe, run_plan.thresholds)
     _require_questions(dataset, len(tested.good("test")), made, run_plan)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
         made, learned_before = _learned_before(made, models, dataset, tested, run_plan)
@@ -153,13 +153,14 @@ def _training(models: int, run_plan: RunPlan) -> str:
     return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
 
 
-def _made(dataset: Dataset, recipe: Recipe) -> Made:
+def _made(dataset: Dataset, recipe: Recipe, thresholds: Thresholds) -> Made:
     """How the report comes about that a run makes of these judgements."""
     return Made(
         by="run",
         judged=len(dataset.good()),
         foldable=_foldable(dataset, recipe) and len(splits.groups(dataset)) >= _GROUPS,
         divided=recipe.split == "given" or (recipe.split == "auto" and bool(dataset.splits)),
+        max_p=thresholds.max_p,
     )
 
 

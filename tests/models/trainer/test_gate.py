@@ -245,6 +245,27 @@ def test_the_table_says_the_same_number(queries: int, shows: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("queries", "p", "max_p", "shown"),
+    [(60, 0.03, None, False), (60, 0.03, 0.05, True), (300, 0.03, None, True), (300, 0.03, 0.01, False)],
+)
+def test_the_table_takes_a_gain_for_shown_where_the_verdict_does(
+    queries: int, p: float, max_p: float | None, shown: bool
+) -> None:
+    gain = {"p": p, "detectable": 0.041}
+    over_words = {"bm25": Difference(value=0.05, low=0.01, high=0.09, p=p, detectable=0.041)}
+    made = Made(by="run", judged=queries, max_p=max_p)
+    judged = report(test_queries=queries, gain=gain, made=made, gains_over_words=over_words)
+    thresholds = Thresholds(max_p=max_p)
+    verdict = judge(judged, thresholds)
+    assert verdict.promoted == shown
+    assert ("the test does not show a gain" in judged.table()) == (not shown)
+    assert ("does not show that the tuned model beats words alone" in judged.table()) == (not shown)
+    least = f"{judged.shows:.3f}"
+    assert f"show a difference in nDCG@10 of {least}." in judged.table()
+    assert (f"So many show a gain of {least} " in told(judged, verdict, thresholds)) == (not shown)
+
+
+@pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({}, ""),

@@ -96,7 +96,8 @@ class Made(_Frozen):
     itself says which of them are tested. `learned`: from so many of the tested ones the tuned model has learned (None:
     nobody knows). `doubt`: it has learned from data, so perhaps from some of them: its manifest names other `data`, or
     its `base` had learned before. `unseen`: whoever compares says that it has learned from none. `base_learned` and
-    `base_doubt` say the same of the models that it is held against, which look better for it.
+    `base_doubt` say the same of the models that it is held against, which look better for it. `max_p` is the highest p
+    of a gain that the verdict takes (None: by the number of questions).
     """
 
     by: Literal["run", "evaluate"]
@@ -108,6 +109,7 @@ class Made(_Frozen):
     unseen: bool = False
     base_learned: int | None = None
     base_doubt: Literal["", "data", "base"] = ""
+    max_p: float | None = None
 
     @property
     def base_taught(self) -> bool:
@@ -176,13 +178,18 @@ class Report(_Frozen):
         return "\n".join(lines)
 
     @property
+    def level(self) -> float:
+        """The p up to which the verdict takes a gain for shown."""
+        return (self.made and self.made.max_p) or levels.level(self.test_queries)
+
+    @property
     def shows(self) -> float | None:
-        """The gain in nDCG@10 that so many queries show in four of five tries, as surely as the gate asks of so few.
+        """The gain in nDCG@10 that so many queries show in four of five tries, as surely as the verdict asks.
 
         None for a few that all stayed as they were: they have no error, and could show nothing.
         """
         detectable = self.differences[NDCG].detectable
-        return levels.shown(detectable, levels.level(self.test_queries)) if detectable else None
+        return levels.shown(detectable, self.level) if detectable else None
 
     @property
     def reranks(self) -> bool:
@@ -192,12 +199,12 @@ class Report(_Frozen):
     @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
-        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.better}
+        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.shown(self.level)}
         return [(NOT_SHOWN if better > 0 else DO_AS_WELL)[name] for name, better in not_beaten.items()]
 
     def savings(self, *, enough: bool) -> list[str]:
         """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
-        if not enough or not self.differences[NDCG].better:
+        if not enough or not self.differences[NDCG].shown(self.level):
             return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
         return [reduction.describe() for reduction in self.reductions]
 
