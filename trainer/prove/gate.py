@@ -85,8 +85,7 @@ def judge(report: Report, thresholds: Thresholds) -> Verdict:
     rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful, *unseen, *against]
     if report.test_queries < thresholds.min_queries or (report.made and report.made.learned):
         return Verdict(outcome="INSUFFICIENT", rules=rules)
-    worse = report.differences[NDCG].worse and not (report.made and report.made.base_taught)
-    if worse or remembers.passed is False or faithful.passed is False:
+    if report.worse or remembers.passed is False or faithful.passed is False:
         return Verdict(outcome="REJECT", rules=rules)
     optional = [remembers, *against, *(rule for rule in unseen if rule.passed is None)]
     required = [rule for rule in rules if rule not in optional]

@@ -197,6 +197,11 @@ class Report(_Frozen):
         return self.hybrid_reranked is not None
 
     @property
+    def worse(self) -> bool:
+        """Whether the tuned model is worse by more than chance. A base that looks better than it is shows no loss."""
+        return self.differences[NDCG].worse and not (self.made and self.made.base_taught)
+
+    @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
         not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.shown(self.level)}

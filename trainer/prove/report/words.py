@@ -82,8 +82,9 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
                 f" {thresholds.min_queries}.{_shows(report, thresholds)}"
             )
         case "REJECT":
-            worse = report.differences[NDCG].worse
-            return " ".join([*(["The new model is worse, beyond doubt."] if worse else []), _sentence(others)]).strip()
+            return " ".join(
+                [*(["The new model is worse, beyond doubt."] if report.worse else []), _sentence(others)]
+            ).strip()
     of_gain = _of_gain(report, {rule.name for rule in failed}, thresholds)
     return f"{of_gain} {_sentence(f'Besides: {others}' if of_gain and others else others)}".strip()
 
