@@ -24,6 +24,7 @@ from trainer.progress import say
 from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.learned import learned
 from trainer.prove.rankings import Rankings
 from trainer.prove.report import files
 from trainer.prove.report.advice import Spelled, unknown
@@ -51,7 +52,8 @@ class RunPlan:
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
     `links` lead the report's questions to a console, and the `command` is named in it. `packs_report` puts it into the
     package as well. `folds` are models that test each other's queries; None: as many as a verdict takes. `budget` are
-    the seconds that the run may take (None: no limit).
+    the seconds that the run may take (None: no limit). `unseen`: somebody says that the base and the retriever have
+    learned from no test query of which nobody knows.
     """
 
     recipe: Recipe
@@ -65,6 +67,7 @@ class RunPlan:
     command: Spelled = unknown
     folds: int | None = None
     budget: float | None = None
+    unseen: bool = False
 
     @property
     def package(self) -> Path:
@@ -104,11 +107,13 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         tested = divided
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
-    made = _made(dataset, recipe)
+    made = _made(dataset, recipe, run_plan.thresholds)
     _require_questions(dataset, len(tested.good("test")), made, run_plan)
-    say(f"step 1 of 5: {how}", quiet=quiet)
-    say(f"step 2 of 5: hard negatives and {_training(1 + len(parts), run_plan)}", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
+        made, learned_before = _learned_before(made, models, dataset, tested, run_plan)
+        how += learned_before
+        say(f"step 1 of 5: {how}", quiet=quiet)
+        say(f"step 2 of 5: hard negatives and {_training(1 + len(parts), run_plan)}", quiet=quiet)
         folder, resume = run_plan.folder, run_plan.resume
         schedule = Schedule(1 + len(parts), True, general, len(tested.good("test")), run_plan.budget, clock)
         tuned = tuning.tune(models, divided, folder, resume=resume, quiet=quiet, schedule=schedule)
@@ -148,14 +153,41 @@ def _training(models: int, run_plan: RunPlan) -> str:
     return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
 
 
-def _made(dataset: Dataset, recipe: Recipe) -> Made:
+def _made(dataset: Dataset, recipe: Recipe, thresholds: Thresholds) -> Made:
     """How the report comes about that a run makes of these judgements."""
     return Made(
         by="run",
         judged=len(dataset.good()),
         foldable=_foldable(dataset, recipe) and len(splits.groups(dataset)) >= _GROUPS,
         divided=recipe.split == "given" or (recipe.split == "auto" and bool(dataset.splits)),
+        max_p=thresholds.max_p,
     )
+
+
+def _learned_before(
+    made: Made, models: Start, dataset: Dataset, tested: Dataset, run_plan: RunPlan
+) -> tuple[Made, str]:
+    """`made` with what the models that the run begins with have learned, and a note on that for how it was split."""
+    queries = tested.good("test").keys()
+    model = learned([models.base.manifest], [dataset], queries)
+    base = learned([models.base.manifest, models.retriever.manifest], [dataset], queries)
+    if not base.taught:
+        return made, ""
+    if base.count:
+        note = f"but the run begins with a model that has learned from {base.count:,} of the test questions"
+    else:
+        note = "whether the run begins with a model that has learned from test questions is not known"
+        note += ", and it has not, as --unseen says" if run_plan.unseen else ""
+    if model.count or (model.doubt and not run_plan.unseen):
+        note += ", so that it cannot end in PROMOTE"
+    changes = {
+        "learned": None if model.doubt and not run_plan.unseen else model.count or 0,
+        "doubt": "" if run_plan.unseen else model.doubt,
+        "unseen": run_plan.unseen and not base.count,
+        "base_learned": base.count,
+        "base_doubt": "" if run_plan.unseen else base.doubt,
+    }
+    return made.model_copy(update=changes), f"; {note}"
 
 
 def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPlan) -> None:

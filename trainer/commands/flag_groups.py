@@ -195,10 +195,16 @@ class Remembering(Command):
         """The set of the flag, or else the sample corpus.
 
         None if `dataset` has the documents of the sample corpus, or a question of it: what is trained on is not
-        forgotten.
+        forgotten. Raises BadData if the set of the flag has no question that a person judged.
         """
         if self.general is not None:
-            return beir.read(self.general)
+            general = beir.read(self.general)
+            if not general.held_out:
+                raise BadData(
+                    f"in {self.general} no question has a document that a person judged good, so it does not show what"
+                    " was forgotten: name another folder with --general, or leave it out"
+                )
+            return general
         from service import sample  # noqa: PLC0415
 
         sample_set = formats.load(sample.file(), "good-bad", skip_bad=False).dataset

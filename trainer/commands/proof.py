@@ -15,8 +15,7 @@ from trainer.commands.flag_groups import BASE, Asked, Asking, Questions, Remembe
 from trainer.errors import BadData, NotBetter
 from trainer.prove import gate
 from trainer.prove.gate import Thresholds
-from trainer.prove.learned import doubt as learning_doubt
-from trainer.prove.learned import learned_from
+from trainer.prove.learned import Learned, learned
 from trainer.prove.report import words
 from trainer.prove.report.links import Links
 from trainer.prove.report.model import Made, Report
@@ -48,7 +47,7 @@ class Evaluate(Asking, Remembering, Reporting):
     )
     unseen: bool = Field(
         False,
-        description="the model has learned from none of these questions; nobody can see that in a manifest of other"
+        description="neither model has learned from any of these questions; nobody can see that in a manifest of other"
         " data",
     )
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
@@ -69,7 +68,7 @@ class Evaluate(Asking, Remembering, Reporting):
             base_model.open(self.model, allow_hub=self.allow_hub, kinds=("dense", "reranker")) as after,
         ):
             base = Contender(before.id, base_model.load(before))
-            made, how = self._made(asked, after)
+            made, how = self._made(asked, before, after)
             report = comparison.compare(
                 base,
                 self._tuned(after, base),
@@ -88,33 +87,35 @@ class Evaluate(Asking, Remembering, Reporting):
         text = f"{table}\n\n{told}\n\n{self.out / 'report.html'}"
         return Answer(text, report.model_dump(mode="json") | {"verdict": verdict.model_dump(mode="json")})
 
-    def _made(self, asked: Asked, after: Checkpoint) -> tuple[Made, str]:
-        """How the report is made, for its advice, and a note on whether the model has learned from the questions."""
+    def _made(self, asked: Asked, before: Checkpoint, after: Checkpoint) -> tuple[Made, str]:
+        """How the report is made, for its advice, and notes on whether the models have learned from the questions."""
         tested, judged = asked.dataset.good("test").keys(), asked.dataset.good().keys()
-        names = None if after.manifest is None else learned_from(after.manifest, self.read_by_run(asked.whole))
-        learned = None if names is None else len(names & tested)
-        doubt = learning_doubt(after.manifest, learned)
-        unknown = "whether the model has learned from any is not known"
-        if after.manifest is None:
-            known = f"{unknown}: it has no manifest"
-        elif doubt == "base":
-            known = f"{unknown}: its base had learned before"
-        elif learned is None:
-            known = f"{unknown}: its manifest does not name this data"
-        else:
-            known = f"the model has learned from {learned:,} of them, as its manifest says"
-        if doubt or learned is None:
-            learned = None
-            known += "; it has learned from none, as --unseen says" if self.unseen else ""
+        same = self.read_by_run(asked.whole)
+        model, base = (learned([checkpoint.manifest], same, tested) for checkpoint in (after, before))
+        notes = [f"{len(tested):,} of {len(judged):,} judged questions are asked", self._known("model", after, model)]
+        if base.taught:
+            notes.append(self._known("base", before, base))
         made = Made(
             by="evaluate",
             judged=len(judged),
-            learned=learned,
-            doubt="" if self.unseen else doubt,
-            unseen=self.unseen and learned is None,
+            learned=model.count,
+            doubt="" if self.unseen else model.doubt,
+            unseen=self.unseen and model.count is None,
+            base_learned=base.count,
+            base_doubt="" if self.unseen else base.doubt,
         )
-        note = f"{len(tested):,} of {len(judged):,} judged questions are asked; {known}"
-        return made, "; ".join((note, *asked.notes))
+        return made, "; ".join((*notes, *asked.notes))
+
+    def _known(self, part_of_proof: str, checkpoint: Checkpoint, known: Learned) -> str:
+        """A note on whether a model has learned from the questions."""
+        if known.count is not None:
+            return f"the {part_of_proof} has learned from {known.count:,} of them, as its manifest says"
+        if checkpoint.manifest is None:
+            why = "it has no manifest"
+        else:
+            why = "its base had learned before" if known.doubt == "base" else "its manifest does not name this data"
+        note = f"whether the {part_of_proof} has learned from any is not known: {why}"
+        return f"{note}; it has learned from none, as --unseen says" if self.unseen else note
 
     def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
         """The model after. A reranker stands behind the model before."""

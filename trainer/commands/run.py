@@ -36,7 +36,7 @@ from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
 
 if TYPE_CHECKING:
-    from trainer.run import Outcome
+    from trainer.run import Outcome, RunPlan
 
 
 class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
@@ -65,6 +65,11 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
     )
     budget: Duration | None = Field(
         None, description="time that the run may take, about: 90s, 15m or 2h; it trains what fits"
+    )
+    unseen: bool = Field(
+        False,
+        description="the base and the retriever have learned from none of the test questions; nobody can see that in a"
+        " manifest of other data",
     )
     report: bool = Field(True, description="put the report, which has texts of the data, into the package as well")
     work: Path | None = Field(None, description="folder of the run; none: runs/NAME")
@@ -103,13 +108,11 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
         from trainer.prove.report import words  # noqa: PLC0415
-        from trainer.run import RunPlan  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
 
         # A key that cannot sign must stop the run before anything takes long.
         sign = package.signer(self.sign_with)
-        recipe = part(self, Recipe)
-        with self.loaded(self.data, work, recipe, resume=self.resume) as imported:
+        with self.loaded(self.data, work, part(self, Recipe), resume=self.resume) as imported:
             dataset = inspection.cleaned(imported.dataset)
             judged = len(dataset.good())
             if self._service and judged < self.min_queries:
@@ -118,19 +121,7 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
                     " them, as all that were sent without the source person (docs/learning.md, Sides)",
                     quiet=self.as_json,
                 )
-            plan = RunPlan(
-                recipe,
-                part(self, Thresholds),
-                name,
-                work,
-                self.resume,
-                self.allow_hub,
-                Links.to(self._service),
-                self.report,
-                partial(self.spelled, "run"),
-                self.folds,
-                self.budget,
-            )
+            plan = self._plan(name, work)
             outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {
             "verdict": outcome.verdict.model_dump(mode="json"),
@@ -146,6 +137,25 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
         publication = self._publish(outcome, name)
         return Answer(f"{text}\n{publication.text}", facts | publication.facts)
+
+    def _plan(self, name: str, work: Path) -> RunPlan:
+        """The run of that `name`, in the folder `work`, as the flags say."""
+        from trainer.run import RunPlan  # noqa: PLC0415
+
+        return RunPlan(
+            part(self, Recipe),
+            part(self, Thresholds),
+            name,
+            work,
+            self.resume,
+            self.allow_hub,
+            Links.to(self._service),
+            self.report,
+            partial(self.spelled, "run"),
+            self.folds,
+            self.budget,
+            self.unseen,
+        )
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:
         """Publish a promoted package, and have the service of `--reload` reload it."""

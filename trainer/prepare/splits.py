@@ -55,9 +55,8 @@ def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Datase
 
 def groups(dataset: Dataset) -> list[list[str]]:
     """The queries that people judged, those of a component together."""
-    human = _human(dataset)
-    component_of = components(human)
-    return _grouped({query: component_of[query] for query in _judged(human)})
+    component_of = components_of_people(dataset)
+    return _grouped({query: component_of[query] for query in _judged(_human(dataset))})
 
 
 def by_query(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
@@ -91,6 +90,12 @@ def components(dataset: Dataset) -> dict[str, int]:
             parents[root(nodes[judgement.query])] = root(("good", passages[judgement.document]))
     numbers: dict[tuple[str, str], int] = {}
     return {query: numbers.setdefault(root(nodes[query]), len(numbers)) for query in sorted(nodes)}
+
+
+def components_of_people(dataset: Dataset) -> dict[str, int]:
+    """The components by people's judgements alone. A weak one makes no two questions depend on each other, since nobody
+    tests on it."""
+    return components(_human(dataset))
 
 
 def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:

@@ -79,7 +79,7 @@ def compare(
     if tuned.crossed is not None:
         ranked["tuned"] = tuned.crossed
     values = {name: metric_values.by_query(ranked[name], queries) for name in ranked}
-    components = splits.components(dataset)
+    components = splits.components_of_people(dataset)
     estimator = Estimator(
         clusters=np.array([components[query] for query in queries.ids]),
         has_bad=np.array([bool(queries.bad.get(query)) for query in queries.ids]),

@@ -22,10 +22,9 @@ class Difference(Estimate):
     p: float
     detectable: float | None
 
-    @property
-    def better(self) -> bool:
-        """Whether the tuned model is better by more than chance, to anybody who looks once."""
-        return self.low > ROUNDING and self.p <= LAST_LEVEL
+    def shown(self, level: float) -> bool:
+        """Whether the tuned model is better by more than chance, where p may be so much."""
+        return self.low > ROUNDING and self.p <= level
 
     @property
     def worse(self) -> bool:

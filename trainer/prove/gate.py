@@ -55,7 +55,8 @@ class Verdict(BaseModel):
     """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say.
 
     Queries that the model has learned from say nothing, however many they are. The verdict is HOLD at most if nobody
-    knows whether it has learned from them.
+    knows whether it has learned from them. If the base has, or perhaps has, it looks better than it is: a gain over it
+    counts, and a loss does not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,13 +81,14 @@ def judge(report: Report, thresholds: Thresholds) -> Verdict:
     other vectors than the model.
     """
     remembers, faithful = _general(report, thresholds), _package(report)
-    unseen = _unseen(report)
-    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful, *unseen]
+    unseen, against = _unseen(report), _base(report)
+    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful, *unseen, *against]
     if report.test_queries < thresholds.min_queries or (report.made and report.made.learned):
         return Verdict(outcome="INSUFFICIENT", rules=rules)
-    if report.differences[NDCG].worse or remembers.passed is False or faithful.passed is False:
+    if report.worse or remembers.passed is False or faithful.passed is False:
         return Verdict(outcome="REJECT", rules=rules)
-    required = [rule for rule in rules if rule is not remembers and (rule not in unseen or rule.passed is False)]
+    optional = [remembers, *against, *(rule for rule in unseen if rule.passed is None)]
+    required = [rule for rule in rules if rule not in optional]
     return Verdict(outcome="PROMOTE" if all(rule.passed for rule in required) else "HOLD", rules=rules)
 
 
@@ -159,10 +161,18 @@ def _package(report: Report) -> Rule:
 
 
 def _unseen(report: Report) -> list[Rule]:
-    """The rule for a comparison that has not trained the model itself. A run tests on what it has not trained on."""
+    """The rule for a comparison that has not trained the model itself. A run tests on what it has not trained on, but
+    its base may have."""
     made = report.made
-    if made is None or made.by == "run":
+    if made is None or (made.by == "run" and not (made.learned or made.doubt)):
         return []
+    if made.by == "run":
+        began = "the run began with a model that"
+        if made.learned:
+            reason = f"{began} has learned from {made.learned} of these {report.test_queries} questions"
+        else:
+            reason = f"{began} may have learned from these questions{_DOUBTS[made.doubt]}"
+        return [Rule(name="unseen", passed=False, reason=reason)]
     passed: bool | None = False if made.doubt else None
     reason = f"whether the model has learned from these questions is not known{_DOUBTS[made.doubt]}"
     if made.learned:
@@ -172,6 +182,23 @@ def _unseen(report: Report) -> list[Rule]:
         passed, reason = True, "the model has learned from none of these questions"
         reason += "" if made.learned == 0 else ", as --unseen says"
     return [Rule(name="unseen", passed=passed, reason=reason)]
+
+
+def _base(report: Report) -> list[Rule]:
+    """The rule on the models that the new one is held against, if they look better than they are.
+
+    A run whose base does is told so by the rule on the model, which began as that.
+    """
+    made = report.made
+    if made is None or not made.base_taught or (made.by == "run" and (made.learned or made.doubt)):
+        return []
+    if made.base_learned:
+        reason = f"the base has learned from {made.base_learned} of these {report.test_queries} questions, so it looks"
+        reason += " better than it is, and a loss shows nothing"
+    else:
+        reason = "a loss shows nothing: whether the base has learned from these questions is not known"
+        reason += _DOUBTS[made.base_doubt]
+    return [Rule(name="base", passed=None, reason=reason)]
 
 
 def _signed(change: float) -> str:

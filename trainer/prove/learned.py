@@ -5,7 +5,9 @@ only if the same data is at hand: then dividing that again as the run did gives 
 """
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
 
 from service.checkpoints.manifest import Manifest
@@ -13,6 +15,36 @@ from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.prepare import folds, splits
 from trainer.recipe import Recipe
+
+Doubt = Literal["", "data", "base"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A count of the tested questions that models have learned from. None: nobody knows, for the reason `doubt`, if a
+    manifest names any data."""
+
+    count: int | None
+    doubt: Doubt = ""
+
+    @property
+    def taught(self) -> bool:
+        """Whether the model has learned from a tested question, or perhaps has."""
+        return bool(self.count or self.doubt)
+
+
+def learned(manifests: Sequence[Manifest | None], same: Sequence[Dataset], tested: AbstractSet[str]) -> Learned:
+    """Look which of the `tested` questions any of these packages has learned from. `same` is as in `learned_from`."""
+    known, doubts, unknown = set[str](), list[Doubt](), False
+    for manifest in manifests:
+        names = None if manifest is None else learned_from(manifest, same)
+        known |= (names or frozenset()) & tested
+        doubts.append(doubt(manifest, None if names is None else len(names & tested)))
+        unknown = unknown or names is None
+    if known:
+        return Learned(len(known))
+    why: Doubt = next((reason for reason in doubts if reason), "")
+    return Learned(None if why or unknown else 0, why)
 
 
 def learned_from(manifest: Manifest, same: Sequence[Dataset]) -> frozenset[str] | None:
@@ -36,7 +68,7 @@ def learned_from(manifest: Manifest, same: Sequence[Dataset]) -> frozenset[str] 
     return None
 
 
-def doubt(manifest: Manifest | None, learned: int | None) -> Literal["", "data", "base"]:
+def doubt(manifest: Manifest | None, learned: int | None) -> Doubt:
     """The reason why nobody knows whether the package has learned from a question; empty if that is known, or if no
     manifest names its data. By this data, it has learned from `learned` of them."""
     if manifest is None:

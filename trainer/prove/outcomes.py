@@ -1,7 +1,6 @@
 """Each query before and after tuning, and the rankings of the queries that changed most."""
 
 from collections.abc import Mapping
-from textwrap import shorten
 
 from service.significance import Floats
 from trainer.prove.judged_queries import JudgedQueries
@@ -56,8 +55,14 @@ def _lines(rankings: Rankings, queries: JudgedQueries, query: str) -> list[Line]
     return [
         Line(
             document=document,
-            text=shorten(queries.dataset.corpus[document].passage, _EXAMPLE_CHARACTERS, placeholder=" …"),
+            text=_shortened(queries.dataset.corpus[document].passage),
             judged="good" if document in good else "bad" if document in bad else "",
         )
         for document in rankings.top[query][:_EXAMPLE_DEPTH]
     ]
+
+
+def _shortened(passage: str) -> str:
+    """The beginning of a passage on one line, cut by characters: many languages write no spaces between words."""
+    line = " ".join(passage.split())
+    return line if len(line) <= _EXAMPLE_CHARACTERS else f"{line[: _EXAMPLE_CHARACTERS - 1]}…"

@@ -1,6 +1,7 @@
 """The model card of a package: its origin and its results in numbers. It holds no row of anybody's data."""
 
 from service.checkpoints.manifest import MANIFEST
+from trainer.prove.report.model import Report
 from trainer.ship.provenance import Provenance
 
 _DENSE = """pipeline_tag: sentence-similarity
@@ -31,10 +32,21 @@ library_name: sentence-transformers
 
 {report.table(enough=verdict.outcome != "INSUFFICIENT")}
 
-The figures are of {report.test_queries} test queries that were not trained on, searched over all documents; in brackets
+The figures are of {report.test_queries} test queries that {_tested(report)}, searched over all documents; in brackets
 the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and {checks} by which a load can be
 checked. {_behind(provenance) if reranks else f"A service that reloads this in the place of its base {reload}."}
 """
+
+
+def _tested(report: Report) -> str:
+    """How the test queries relate to what was trained, as the end of a clause."""
+    made = report.made
+    if made is None or not made.base_taught:
+        return "were not trained on"
+    before = "but a model that it began with"
+    if made.base_learned:
+        return f"this run did not train on, {before} has learned from {made.base_learned} of them"
+    return f"this run did not train on, {before} had learned before, perhaps from some of them"
 
 
 def _behind(provenance: Provenance) -> str:

@@ -16,12 +16,18 @@ from trainer.train.ranking_evaluator import Evaluator
 
 
 def interpolate(model: nn.Module, base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float) -> None:
-    """Set the weights of `model` to (1 - alpha) base + alpha tuned. Raises BadData if their shapes differ."""
+    """Set the weights of `model` to (1 - alpha) base + alpha tuned. Share 0 is the base, whatever the tuned ones are.
+
+    Raises BadData if their shapes differ.
+    """
     shapes = [{name: tensor.shape for name, tensor in weights.items()} for weights in (base, tuned)]
     if shapes[0] != shapes[1]:
         raise BadData(
             "the two models have different layers, so their weights cannot be mixed: merge a model with its base"
         )
+    if alpha == 0:
+        model.load_state_dict(dict(base))
+        return
     model.load_state_dict(
         {
             name: torch.lerp(base[name], tuned[name], alpha) if tuned[name].is_floating_point() else tuned[name]
@@ -35,13 +41,23 @@ class Ends:
     """The weights that are mixed, by name: the `base`'s are share 0, and the `tuned` ones share 1.
 
     `reader` ranks as the base's weights do, and may have read the documents. `ndcg` has by share what was measured on
-    dev before.
+    dev before. Raises BadData if tuned weights are no finite numbers.
     """
 
     base: Mapping[str, Tensor]
     tuned: Mapping[str, Tensor]
     reader: nn.Module | None = None
     ndcg: Mapping[float, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, weights in self.tuned.items():
+            before = self.base.get(name)
+            # A mask that the base has may be infinite.
+            if before is not None and not _finite(weights) and _finite(before):
+                raise BadData(
+                    f"the training has diverged: {name} is not all finite numbers, so the model answers nothing; train"
+                    " again with a lower --learning-rate"
+                )
 
     def measured(self, alpha: float, model: nn.Module, evaluator: Evaluator) -> float:
         """nDCG@10 of a mix. If it is measured in `model`, this gets its weights."""
@@ -119,6 +135,10 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
         name: tensor.detach().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
     }
+
+
+def _finite(weights: Tensor) -> bool:
+    return bool(torch.isfinite(weights).all())
 
 
 def _listed(scores: Mapping[float, float]) -> str:

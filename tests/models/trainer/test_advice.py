@@ -11,6 +11,7 @@ from tests.models.trainer.test_gate import report
 from trainer import flag_help, flags
 from trainer.commands.trainer import Trainer
 from trainer.prove.gate import Thresholds, judge
+from trainer.prove.metrics import NDCG
 from trainer.prove.report.advice import Advice, next_step, unknown
 from trainer.prove.report.model import Made
 
@@ -110,6 +111,15 @@ def test_a_budget_for_one_model_is_not_given_to_six_and_arguments_stay_behind_th
     made = Made(by="evaluate", judged=120, learned=None)
     again = taken(advised("instar train evaluate --format beir -- models/x -judged", **few, made=made).command)
     assert (again.questions, again.data) == ("all", "-judged")
+
+
+def test_a_promoted_reranker_is_reloaded_as_one() -> None:
+    change = report().differences[NDCG]
+    promoted = report(hybrid_reranked=change)
+    verdict = judge(promoted, Thresholds())
+    assert next_step(promoted, verdict, Thresholds(), name="new").command == "instar reload new --reranker --wait"
+    assert "`instar reload NAME --reranker --wait`" in next_step(promoted, verdict, Thresholds()).text
+    assert next_step(report(), verdict, Thresholds(), name="new").command == "instar reload new --wait"
 
 
 def test_of_an_old_report_nothing_is_supposed() -> None:

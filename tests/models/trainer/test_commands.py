@@ -152,6 +152,24 @@ def test_a_package_is_not_promoted_by_data_that_may_be_that_of_its_run_with_a_qu
     assert (again["made"]["learned"], again["made"]["doubt"]) == (None, "base")
 
 
+def test_a_base_that_has_learned_from_the_questions_is_told_and_promotes_nothing(after_a_run: Trainer) -> None:
+    trainer = after_a_run
+    whole = "evaluate base data --format beir --questions all --baseline checkpoints/tuned --out report"
+    against = trainer.facts(whole)
+    assert (against["made"]["base_learned"], against["made"]["learned"]) == (20, None)
+    assert "; the base has learned from 20 of them, as its manifest says" in against["split"]
+    (trainer.folder / "more.csv").write_text("query,document,good\nq0,good1,1\n", encoding="utf-8")
+    grown = f"{RUN} {LENIENT} --name second --judged more.csv".replace("--base base", "--base checkpoints/tuned")
+    assert "The run began with a model that may have learned from these questions" in trainer(grown, code=3)
+    report = json.loads((trainer.folder / "runs" / "second" / "report.json").read_text())
+    assert "not known, so that it cannot end in PROMOTE" in report["split"]
+    card = (trainer.folder / "runs" / "second" / "package" / "README.md").read_text()
+    assert "that this run did not train on, but a model that it began with had learned before" in card
+    trainer(f"{grown} --resume --unseen")
+    card = (trainer.folder / "checkpoints" / "second" / "README.md").read_text()
+    assert "4 test queries that were not trained on" in card
+
+
 def test_a_run_trains_what_fits_and_one_that_is_too_short_leaves_its_name_free(
     trainer: Trainer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -197,6 +197,30 @@ def test_other_dimensions_have_no_cosine_but_an_overlap() -> None:
     assert report.drift.overlap_at_10 == 1
 
 
+def test_examples_show_the_beginning_of_passages_without_spaces() -> None:
+    long = "退款需要一周。" * 100
+    corpus = dict(DATA.corpus) | {"g1": Document(long), "b1": Document("bad  one")}
+    data = Dataset(DATA.queries, corpus, DATA.judgements, DATA.splits)
+    models = [Fake(model.vectors | {long: model.vectors["good one"]}) for model in (INVERTED, PERFECT)]
+    for model in models:
+        model.vectors["bad  one"] = model.vectors["bad one"]
+    example = next(one for one in compare(*models, data).examples if one.query == "q1")
+    texts = {line.document: line.text for line in example.before}
+    assert texts["g1"] == f"{long[:239]}…"
+    assert texts["b1"] == "bad one"
+
+
+def test_weak_judgements_join_no_test_questions() -> None:
+    weak = [Judgement(f"w{n}", f"g{n}", True, weak=True) for n in (1, 2)]
+    weak += [Judgement(f"w{n}", "x", True, weak=True) for n in (1, 2)]
+    queries = dict(DATA.queries) | {"w1": "first?", "w2": "second?"}
+    joined = Dataset(queries, DATA.corpus, (*DATA.judgements, *weak), DATA.splits)
+    assert compare(INVERTED, PERFECT, joined).clusters == 2
+    people = [Judgement(one.query, one.document, True) for one in weak]
+    by_people = Dataset(queries, DATA.corpus, (*DATA.judgements, *people), DATA.splits)
+    assert compare(INVERTED, PERFECT, by_people).clusters == 1
+
+
 def test_a_collapsed_model_shows() -> None:
     collapsed = Fake({text: [1.0, 1.0, 1.0] for text in PERFECT.vectors})
     report = compare(PERFECT, collapsed)

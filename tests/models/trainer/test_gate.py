@@ -157,6 +157,55 @@ def test_a_model_that_has_learned_from_nobody_knows_which_questions_is_held(doub
     assert judge(worse, Thresholds()).outcome == "REJECT"
 
 
+WORSE = {"value": -0.05, "low": -0.09, "high": -0.01}
+
+
+@pytest.mark.parametrize(
+    ("taught", "said"),
+    [
+        ({"base_learned": 40}, "the base has learned from 40 of these 80 questions, so it looks better than it is"),
+        ({"base_doubt": "data"}, "whether the base has learned from these questions is not known: its manifest does"),
+    ],
+)
+def test_a_base_that_has_learned_from_the_questions_rejects_nothing(taught: dict[str, Any], said: str) -> None:
+    made = Made(by="evaluate", judged=80, **taught)
+    worse = report(made=made, gain=WORSE)
+    verdict = judge(worse, Thresholds())
+    assert verdict.outcome == "HOLD"
+    assert said in why(worse, verdict, Thresholds())
+    assert "judge new ones in data of their own" in told(worse, verdict, Thresholds())
+    assert judge(Report.model_validate_json(worse.model_dump_json()), Thresholds()) == verdict
+    # A gain over a base that looks too good is one all the more, and what was forgotten has nothing to do with it.
+    assert judge(report(made=made), Thresholds()).promoted
+    forgetful = report(made=made, gain=WORSE, general=general(0.4))
+    assert judge(forgetful, Thresholds()).outcome == "REJECT"
+    assert "beyond doubt" not in why(forgetful, judge(forgetful, Thresholds()), Thresholds())
+
+
+@pytest.mark.parametrize(
+    ("known", "outcome", "said"),
+    [
+        ({"learned": 40, "base_learned": 40}, "INSUFFICIENT", "has learned from 40 of these 80 questions"),
+        (
+            {"learned": None, "doubt": "data", "base_doubt": "data"},
+            "HOLD",
+            "may have learned from these questions: its",
+        ),
+        ({"base_learned": 40}, "PROMOTE", ""),
+    ],
+)
+@pytest.mark.parametrize("gain", [{}, WORSE])
+def test_a_run_on_questions_that_its_base_has_learned_from_neither_promotes_nor_rejects(
+    known: dict[str, Any], outcome: str, said: str, gain: dict[str, float]
+) -> None:
+    judged = report(made=Made(by="run", judged=80, **known), gain=gain)
+    verdict = judge(judged, Thresholds())
+    assert verdict.outcome == ("HOLD" if gain and outcome == "PROMOTE" else outcome)
+    assert said in told(judged, verdict, Thresholds())
+    if known.get("doubt"):
+        assert "go on with --resume --unseen. Else run again from a base" in told(judged, verdict, Thresholds())
+
+
 def test_somebody_may_say_that_the_model_has_learned_from_none() -> None:
     verdict = judge(report(made=Made(by="evaluate", judged=80, learned=None, unseen=True)), Thresholds())
     assert verdict.promoted
@@ -195,6 +244,27 @@ def test_the_table_says_the_same_number(queries: int, shows: str) -> None:
     said = told(judged, judge(judged, Thresholds()), Thresholds())
     assert f"They could show a difference in nDCG@10 of {shows}." in judged.table()
     assert f"So many show a gain of {shows}" in said
+
+
+@pytest.mark.parametrize(
+    ("queries", "p", "max_p", "shown"),
+    [(60, 0.03, None, False), (60, 0.03, 0.05, True), (300, 0.03, None, True), (300, 0.03, 0.01, False)],
+)
+def test_the_table_takes_a_gain_for_shown_where_the_verdict_does(
+    queries: int, p: float, max_p: float | None, shown: bool
+) -> None:
+    gain = {"p": p, "detectable": 0.041}
+    over_words = {"bm25": Difference(value=0.05, low=0.01, high=0.09, p=p, detectable=0.041)}
+    made = Made(by="run", judged=queries, max_p=max_p)
+    judged = report(test_queries=queries, gain=gain, made=made, gains_over_words=over_words)
+    thresholds = Thresholds(max_p=max_p)
+    verdict = judge(judged, thresholds)
+    assert verdict.promoted == shown
+    assert ("the test does not show a gain" in judged.table()) == (not shown)
+    assert ("does not show that the tuned model beats words alone" in judged.table()) == (not shown)
+    least = f"{judged.shows:.3f}"
+    assert f"show a difference in nDCG@10 of {least}." in judged.table()
+    assert (f"So many show a gain of {least} " in told(judged, verdict, thresholds)) == (not shown)
 
 
 @pytest.mark.parametrize(

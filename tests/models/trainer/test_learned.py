@@ -8,7 +8,7 @@ from service.checkpoints.manifest import Manifest
 from tests.support import judged
 from trainer.data.dataset import Dataset, Judgement
 from trainer.prepare import folds, splits
-from trainer.prove.learned import doubt, learned_from
+from trainer.prove.learned import Learned, doubt, learned, learned_from
 from trainer.recipe import Recipe
 
 WHOLE = judged.dataset().with_splits({})
@@ -53,3 +53,18 @@ def test_other_data_and_a_base_that_had_learned_are_doubts_and_what_is_known_is_
 @pytest.mark.parametrize("lineage", [{}, {"data": {"digest": "x"}}, {"data": {}, "recipe": {"seed": "later"}}])
 def test_of_a_manifest_that_names_no_data_nothing_is_known(lineage: dict[str, Any]) -> None:
     assert learned_from(Manifest(name="tuned", files={}, lineage=lineage), [WHOLE]) is None
+
+
+def test_models_together_have_learned_from_what_any_has_and_one_doubt_is_a_doubt() -> None:
+    divided, _ = splits.split(WHOLE, RECIPE.split, RECIPE.seed)
+    every, of_split = manifest(folds.whole(WHOLE, RECIPE.seed)), manifest(divided)
+    of_other = Manifest(name="other", files={}, lineage={"data": {"digest": "x"}, "recipe": RECIPE.facts()})
+    tested = divided.good("test").keys()
+    assert learned([of_split], [WHOLE], tested) == Learned(0)
+    assert learned([of_split, every], [WHOLE], tested) == Learned(len(tested))
+    assert learned([every, of_other], [WHOLE], tested) == Learned(len(tested))
+    assert learned([of_split, of_other], [WHOLE], tested) == Learned(None, "data")
+    assert learned([of_split, None], [WHOLE], tested) == Learned(None)
+    assert [one.taught for one in (Learned(0), Learned(None), Learned(2), Learned(None, "base"))] == [False] * 2 + [
+        True
+    ] * 2

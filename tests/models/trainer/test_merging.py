@@ -48,6 +48,24 @@ def test_interpolation_is_linear_in_every_weight(tmp_path: Path) -> None:
         np.testing.assert_allclose(tensor, (base[name] + tuned[name]) / 2, atol=1e-6)
 
 
+def test_share_0_is_the_base_whatever_the_tuned_weights_are(tmp_path: Path) -> None:
+    model = checkpoints.tiny_model(tmp_path / "parts")
+    base = merging.weights(model)
+    diverged = {name: tensor.clone().fill_(np.nan) for name, tensor in base.items() if tensor.is_floating_point()}
+    merging.interpolate(model, base, base | diverged, 0)
+    for name, tensor in model.state_dict().items():
+        np.testing.assert_array_equal(tensor, base[name])
+
+
+def test_a_training_that_has_diverged_is_told_to_learn_more_slowly(tmp_path: Path) -> None:
+    base = merging.weights(checkpoints.tiny_model(tmp_path / "parts"))
+    name = next(iter(base))
+    infinite = base[name].clone().fill_(np.inf)
+    with pytest.raises(BadData, match=rf"diverged: {name} is .* lower --learning-rate"):
+        Ends(base, base | {name: infinite})
+    Ends(base | {name: infinite}, base | {name: infinite})
+
+
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     model = checkpoints.tiny_model(tmp_path / "parts")
     base = merging.weights(model)

@@ -12,6 +12,7 @@ from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.levels import LAST_LEVEL, LEVELS, errors, fewest_clusters, level
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Made, Report
+from trainer.recipe import Recipe
 
 # Judging more questions than this for one verdict is no advice.
 _MOST_QUESTIONS = 5000
@@ -52,13 +53,23 @@ def next_step(
 ) -> Advice:
     """Advice on what to do now. `command` made the report, and a promoted package is published by that `name`."""
     if verdict.outcome == "PROMOTE":
-        return _promoted(name)
+        return _promoted(report, name)
     if verdict.outcome == "REJECT":
         return Advice(
             "Leave the base where it is. The largest losses in the report show what the new model has unlearned;"
             " other judgements, fewer epochs or a smaller share of the tuned weights may keep it."
         )
-    if report.made and report.made.learned:
+    return _on_learned(report, verdict, command) or _after_doubt(report, verdict, thresholds, command)
+
+
+def _on_learned(report: Report, verdict: Verdict, command: Spelled) -> Advice | None:
+    """Advice where a model has learned from the questions, or perhaps has; None where that decides nothing."""
+    made = report.made
+    if made is None:
+        return None
+    if made.by == "run" and (made.learned or made.doubt):
+        return _from_another_base(made, command)
+    if made.learned:
         return Advice(
             f"Ask questions that the model has not learned from: {_OTHERS}; or read the report of the run that made it,"
             f" {_REPORT}. Each of its questions was tested by a model that had not seen it."
@@ -69,17 +80,45 @@ def next_step(
             f" of the run that made it, {_REPORT}, or run again with --replace, on all that are judged now.",
             command(unseen=True),
         )
-    return _after_doubt(report, verdict, thresholds, command)
+    return _against_others(made, command) if made.base_taught and verdict.outcome == "HOLD" else None
 
 
-def _promoted(name: str | None) -> Advice:
-    if name is None:
+def _from_another_base(made: Made, command: Spelled) -> Advice:
+    """Advice for a run whose base has learned from the questions, or perhaps has."""
+    again = "run again from a base that has learned from none, such as the usual one"
+    if made.learned:
+        usual: str = Recipe.model_fields["base"].default
         return Advice(
-            "Put it live: `instar reload NAME --wait`, where NAME is its folder among the service's checkpoints. Nobody"
-            " waits meanwhile."
+            f"{again[:1].upper()}{again[1:]}. All questions that are judged train it anew.",
+            command(base=usual, replace=True, resume=None),
         )
     return Advice(
-        "Put it live: the command below reloads it, and nobody waits meanwhile.", f"instar reload {name} --wait"
+        f"If the base has learned from none of these questions, go on with --resume --unseen. Else {again}.",
+        command(unseen=True, resume=True, replace=None),
+    )
+
+
+def _against_others(made: Made, command: Spelled) -> Advice:
+    """Advice where the new model is held against one that looks better than it is, or perhaps does."""
+    if made.by == "run":
+        another = "run again with a --retriever that has learned from none of these questions"
+        again, flags = command(unseen=True, resume=True, replace=None), "go on with --resume --unseen"
+    else:
+        another, again, flags = f"ask others: {_OTHERS}", command(unseen=True), "compare again with --unseen"
+    if made.base_learned:
+        return Advice(f"{another[:1].upper()}{another[1:]}.")
+    return Advice(f"If the base has learned from none of these questions, {flags}. Else {another}.", again)
+
+
+def _promoted(report: Report, name: str | None) -> Advice:
+    flags = "--reranker --wait" if report.reranks else "--wait"
+    if name is None:
+        return Advice(
+            f"Put it live: `instar reload NAME {flags}`, where NAME is its folder among the service's checkpoints."
+            " Nobody waits meanwhile."
+        )
+    return Advice(
+        "Put it live: the command below reloads it, and nobody waits meanwhile.", f"instar reload {name} {flags}"
     )
 
 

@@ -95,7 +95,9 @@ class Made(_Frozen):
     `judged` questions of the data have a good document. `foldable`: a run could test them in folds. `divided`: the data
     itself says which of them are tested. `learned`: from so many of the tested ones the tuned model has learned (None:
     nobody knows). `doubt`: it has learned from data, so perhaps from some of them: its manifest names other `data`, or
-    its `base` had learned before. `unseen`: whoever compares says that it has learned from none.
+    its `base` had learned before. `unseen`: whoever compares says that it has learned from none. `base_learned` and
+    `base_doubt` say the same of the models that it is held against, which look better for it. `max_p` is the highest p
+    of a gain that the verdict takes (None: by the number of questions).
     """
 
     by: Literal["run", "evaluate"]
@@ -105,6 +107,14 @@ class Made(_Frozen):
     learned: int | None = 0
     doubt: Literal["", "data", "base"] = ""
     unseen: bool = False
+    base_learned: int | None = None
+    base_doubt: Literal["", "data", "base"] = ""
+    max_p: float | None = None
+
+    @property
+    def base_taught(self) -> bool:
+        """Whether the base has learned from tested questions, or perhaps has."""
+        return bool(self.base_learned or self.base_doubt)
 
 
 class Report(_Frozen):
@@ -154,7 +164,7 @@ class Report(_Frozen):
             *self.savings(enough=enough),
             *self.without_training,
         ]
-        if self.hybrid_reranked:
+        if self.hybrid_reranked is not None:
             change = self.hybrid_reranked
             lines.append(
                 f"Reranking changes {NDCG} of the mode hybrid by {change.value:+.3f} [{change.low:+.3f},"
@@ -168,23 +178,38 @@ class Report(_Frozen):
         return "\n".join(lines)
 
     @property
+    def level(self) -> float:
+        """The p up to which the verdict takes a gain for shown."""
+        return (self.made and self.made.max_p) or levels.level(self.test_queries)
+
+    @property
     def shows(self) -> float | None:
-        """The gain in nDCG@10 that so many queries show in four of five tries, as surely as the gate asks of so few.
+        """The gain in nDCG@10 that so many queries show in four of five tries, as surely as the verdict asks.
 
         None for a few that all stayed as they were: they have no error, and could show nothing.
         """
         detectable = self.differences[NDCG].detectable
-        return levels.shown(detectable, levels.level(self.test_queries)) if detectable else None
+        return levels.shown(detectable, self.level) if detectable else None
+
+    @property
+    def reranks(self) -> bool:
+        """Whether the tuned model is a reranker."""
+        return self.hybrid_reranked is not None
+
+    @property
+    def worse(self) -> bool:
+        """Whether the tuned model is worse by more than chance. A base that looks better than it is shows no loss."""
+        return self.differences[NDCG].worse and not (self.made and self.made.base_taught)
 
     @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
-        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.better}
+        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.shown(self.level)}
         return [(NOT_SHOWN if better > 0 else DO_AS_WELL)[name] for name, better in not_beaten.items()]
 
     def savings(self, *, enough: bool) -> list[str]:
         """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
-        if not enough or not self.differences[NDCG].better:
+        if not enough or not self.differences[NDCG].shown(self.level):
             return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
         return [reduction.describe() for reduction in self.reductions]
 

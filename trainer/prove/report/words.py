@@ -15,6 +15,8 @@ from trainer.prove.report.model import Example, Query, Report
 _MORE_ALIKE = 0.05
 # A report lists so many documents of a ranking.
 LISTED = 10
+# The rules that are told of a model that was not promoted even if nobody could check them.
+_ALSO_UNCHECKED = frozenset({"package", "base"})
 # The rules on the gain itself. The sentence on why there is no promotion puts them together.
 _OF_GAIN = frozenset({"queries", "gain", "interval", "chance"})
 
@@ -65,7 +67,9 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
     It is empty for a model that was.
     """
     # A general set may be missing, and a package may not.
-    failed = [rule for rule in verdict.rules if not rule.passed and (rule.passed is False or rule.name == "package")]
+    failed = [
+        rule for rule in verdict.rules if not rule.passed and (rule.passed is False or rule.name in _ALSO_UNCHECKED)
+    ]
     others = "; ".join(rule.reason for rule in failed if rule.name not in _OF_GAIN)
     match verdict.outcome:
         case "PROMOTE":
@@ -78,8 +82,9 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
                 f" {thresholds.min_queries}.{_shows(report, thresholds)}"
             )
         case "REJECT":
-            worse = report.differences[NDCG].worse
-            return " ".join([*(["The new model is worse, beyond doubt."] if worse else []), _sentence(others)]).strip()
+            return " ".join(
+                [*(["The new model is worse, beyond doubt."] if report.worse else []), _sentence(others)]
+            ).strip()
     of_gain = _of_gain(report, {rule.name for rule in failed}, thresholds)
     return f"{of_gain} {_sentence(f'Besides: {others}' if of_gain and others else others)}".strip()
 
