@@ -201,10 +201,11 @@ def test_examples_show_the_beginning_of_passages_without_spaces() -> None:
     long = "退款需要一周。" * 100
     corpus = dict(DATA.corpus) | {"g1": Document(long), "b1": Document("bad  one")}
     data = Dataset(DATA.queries, corpus, DATA.judgements, DATA.splits)
-    models = [Fake(model.vectors | {long: model.vectors["good one"]}) for model in (INVERTED, PERFECT)]
-    for model in models:
-        model.vectors["bad  one"] = model.vectors["bad one"]
-    example = next(one for one in compare(*models, data).examples if one.query == "q1")
+    before, after = (
+        Fake(model.vectors | {long: model.vectors["good one"], "bad  one": model.vectors["bad one"]})
+        for model in (INVERTED, PERFECT)
+    )
+    example = next(one for one in compare(before, after, data).examples if one.query == "q1")
     texts = {line.document: line.text for line in example.before}
     assert texts["g1"] == f"{long[:239]}…"
     assert texts["b1"] == "bad one"
