@@ -501,6 +501,7 @@ class Job(TypedDict):
     force: bool
     shadow: float | None
     by: str | None
+    brings_back: int | None
     generation: int | None
     checkpoint: str | None
     fingerprint: str | None
