@@ -1,4 +1,4 @@
-"""Graphs and words of another corpus are gone before a service trusts them, or it does not start."""
+"""Graphs, words and maps of another corpus are gone before a service trusts them, or it does not start."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -12,12 +12,15 @@ from service.settings.data_folder import DataFolder
 
 def test_a_start_on_another_corpus_deletes_what_was_derived(tmp_path: Path) -> None:
     folder, store = DataFolder(tmp_path), uuid4()
-    folder.words.mkdir(parents=True)
+    derived = (folder.graphs, folder.words, folder.maps)
+    for each in derived:
+        each.mkdir()
     require_origin(folder, store)
-    assert not folder.words.exists()
-    folder.words.mkdir()
+    assert not any(map(Path.exists, derived))
+    for each in derived:
+        each.mkdir()
     require_origin(folder, store)
-    assert folder.words.exists()
+    assert all(map(Path.exists, derived))
 
 
 def test_what_cannot_be_deleted_ends_each_start_until_it_is_gone(tmp_path: Path) -> None:
