@@ -1,7 +1,6 @@
 """The corpus that graphs, words and maps of a data folder were made of: those of another one have other numbers."""
 
 import logging
-import shutil
 from uuid import UUID
 
 from service.errors import StorageFailed
@@ -35,9 +34,7 @@ def forget_derived(folder: DataFolder) -> None:
     """
     for derived in (folder.graphs, folder.words, folder.maps):
         try:
-            shutil.rmtree(derived)
-        except FileNotFoundError:
-            continue
+            files.empty_folder(derived)
         except OSError as error:
             raise StorageFailed(
                 f"{derived} is of another corpus and cannot be deleted ({error}): delete it, then try again"
