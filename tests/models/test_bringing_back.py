@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.api.routes.generations import _Listing
+from service.api.schemas.generations import ListedGeneration
 from service.corpus.base import GenerationRecord
 from service.errors import InsufficientResources, InvalidRequest
 from service.generations.rollback import RollbackTargets
@@ -40,6 +42,9 @@ def test_a_generation_that_was_left_out_comes_back_under_its_number(
         monkeypatch.setattr(Loader, "load", load_two_alone)
         parts = await services.start()
         assert parts.serving.generations.retained == ()
+        assert await _loaded(parts) == {1: False, 2: True}
+        (change,) = parts.changes.after(None)
+        assert change.former == []
         left_out = await _targets(parts).find(target)
         assert isinstance(left_out, GenerationRecord)
         job = await parts.reloads.start_job(Job.of_rollback(left_out, "ann"))
@@ -51,6 +56,7 @@ def test_a_generation_that_was_left_out_comes_back_under_its_number(
         assert (job.state, job.generation) == ("done", 1)
         active = parts.serving.generations.acquire()
         assert (active.model, active.record.built) == (one.model, one.record.built)
+        assert await _loaded(parts) == {1: True, 2: True}
         states = {record.number: record.state for record in parts.corpus.records.generations()}
         assert states == {1: "active", 2: "retained"}
         with pytest.raises(InvalidRequest, match="nothing is left to go back to"):
@@ -89,6 +95,13 @@ def _targets(parts: Parts) -> RollbackTargets:
     return RollbackTargets(
         parts.serving.generations, parts.corpus.records, parts.models.registry, parts.serving.builder
     )
+
+
+async def _loaded(parts: Parts) -> dict[int, bool]:
+    """Say of each generation in the listing whether it is loaded, by its number."""
+    listing = _Listing(parts.corpus.records, parts.serving.generations, parts.reloads, parts.models.rerankers)
+    listed = (await listing.list_generations())["generations"]
+    return {each.number: each.loaded for each in listed if isinstance(each, ListedGeneration)}
 
 
 async def _ended(parts: Parts, job: Job) -> Job:
