@@ -105,26 +105,6 @@ class FeedbackEvent(TypedDict):
     note: NotRequired[str | None]
 
 
-class GenerationRecord(TypedDict):
-    """
-    The durable record of a generation.
-    """
-
-    generation: int
-    model: str
-    fingerprint: str
-    dimensions: int
-    documents: int
-    recall: dict[str, float]
-    weights: dict[str, Balance]
-    built: str
-    activated: str | None
-    activated_by: str | None
-    warnings: list[str]
-    state: Literal["active", "retained", "released"]
-    activation: int
-
-
 class JudgedQueries(TypedDict):
     """
     The queries that somebody or something has judged, whoever it was and however many documents.
@@ -176,6 +156,27 @@ class Kind(TypedDict):
     """
 
     pooling: str
+
+
+class ListedGeneration(TypedDict):
+    """
+    The record of a generation, and whether it is in memory.
+    """
+
+    generation: int
+    model: str
+    fingerprint: str
+    dimensions: int
+    documents: int
+    recall: dict[str, float]
+    weights: dict[str, Balance]
+    built: str
+    activated: str | None
+    activated_by: str | None
+    warnings: list[str]
+    state: Literal["active", "retained", "released"]
+    activation: int
+    loaded: bool
 
 
 class MatchingRequest(TypedDict):
@@ -406,7 +407,7 @@ class GenerationsAnswer(TypedDict):
     All generations, former ones included.
     """
 
-    generations: list[GenerationRecord | UnderWay]
+    generations: list[ListedGeneration | UnderWay]
     reranker: RerankerRecord | None
 
 
@@ -501,6 +502,7 @@ class Job(TypedDict):
     force: bool
     shadow: float | None
     by: str | None
+    brings_back: int | None
     generation: int | None
     checkpoint: str | None
     fingerprint: str | None

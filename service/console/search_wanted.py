@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -105,3 +105,9 @@ class Wanted:
         body = shlex.quote(json.dumps(self.body(way), ensure_ascii=False))
         url = shlex.quote(f"{origin}/search")
         return f"curl {url} -H 'Content-Type: application/json' -H \"Authorization: Bearer $KEY\" -d {body}"
+
+
+def answering(listed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of the listed generations that can answer a search: the start may have left a retained one out."""
+    states = ("active", "retained", "shadow")
+    return [each for each in listed if each["state"] in states and each.get("loaded", True)]

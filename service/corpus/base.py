@@ -99,7 +99,11 @@ class GenerationRecord(BaseModel):
         None, description="name of the key that asked for that; null: none was needed, or it was the first start"
     )
     warnings: list[str] = Field([], description="what operators should know of it, a sentence each")
-    state: State = Field("retained", description="active: it answers; retained: it can answer; released: it is gone")
+    state: State = Field(
+        "retained",
+        description="active: it answers; retained: it can answer, unless the start has left it out; released: it is"
+        " gone",
+    )
     activation: int = Field(0, description="grows with every activation, and orders them")
 
 

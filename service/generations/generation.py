@@ -37,6 +37,10 @@ class Generation:
         """This generation with `number` in its record."""
         return replace(self, record=self.record.model_copy(update={"number": number}))
 
+    def in_place_of(self, former: GenerationRecord) -> "Generation":
+        """This generation with the number of a former one, and the time at which that was built."""
+        return replace(self, record=self.record.model_copy(update={"number": former.number, "built": former.built}))
+
     def with_weights(self, weights: Mapping[str, Balance]) -> "Generation":
         """This generation with the `weights` of each collection in its record."""
         return replace(self, record=self.record.model_copy(update={"weights": dict(weights)}))

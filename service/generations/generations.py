@@ -182,6 +182,8 @@ class Generations(LoadedGenerations):
         self._observer.step("reload.recorded")
         activated = Generation(record, generation.encoder, index)
         others = (*([self.active] if self.active else []), *self.retained)
+        # In this order each of them is among the loaded ones at every moment.
+        self.retained = others
         self.active = activated
         self.retained = tuple(other for other in others if other.number in former[: self.retain])
         switched(activated)

@@ -1,7 +1,6 @@
-"""The corpus that graphs and words of a data folder were made of: those of another one have other numbers."""
+"""The corpus that graphs, words and maps of a data folder were made of: those of another one have other numbers."""
 
 import logging
-import shutil
 from uuid import UUID
 
 from service.errors import StorageFailed
@@ -20,7 +19,7 @@ def require_origin(folder: DataFolder, store: UUID | None) -> None:
     origin = "" if store is None else str(store)
     if former == origin:
         return
-    log.info("the graphs and words in %s are of another corpus: they are made again", folder.path)
+    log.info("the graphs, words and maps in %s are of another corpus: they are deleted", folder.path)
     forget_derived(folder)
     if store is None:
         folder.origin.unlink()
@@ -29,15 +28,13 @@ def require_origin(folder: DataFolder, store: UUID | None) -> None:
 
 
 def forget_derived(folder: DataFolder) -> None:
-    """Delete the graphs and words, whose documents would be taken for those with their numbers in another corpus.
+    """Delete the graphs, words and maps, whose documents would be taken for those with their numbers in another corpus.
 
     Raises StorageFailed if they cannot be deleted.
     """
-    for derived in (folder.graphs, folder.words):
+    for derived in (folder.graphs, folder.words, folder.maps):
         try:
-            shutil.rmtree(derived)
-        except FileNotFoundError:
-            continue
+            files.empty_folder(derived)
         except OSError as error:
             raise StorageFailed(
                 f"{derived} is of another corpus and cannot be deleted ({error}): delete it, then try again"

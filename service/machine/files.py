@@ -5,11 +5,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # How the names of files and folders begin while they are being written or deleted.
 INCOMING = ".incoming-"
+# A folder that belongs to root at the top of each ext4 volume.
+_OF_FILE_SYSTEM = "lost+found"
 
 
 @contextmanager
@@ -38,6 +40,20 @@ def sweep(parent: Path) -> None:
 def delete_folder(path: Path) -> None:
     """Delete a folder as a whole: after a crash it is there or not, and `sweep` deletes the leftovers."""
     shutil.rmtree(set_aside(path))
+
+
+def empty_folder(path: Path) -> None:
+    """Delete what is in a folder, and the folder; a mount point stays, and so does a link with what it leads to.
+
+    Raises OSError if anything is left in it but what a file system keeps there itself.
+    """
+    for child in list(path.iterdir()) if path.exists() else []:
+        if not child.is_dir() or child.is_symlink():
+            child.unlink()
+        elif child.name != _OF_FILE_SYSTEM:
+            shutil.rmtree(child)
+    with suppress(OSError):
+        path.rmdir()
 
 
 def set_aside(path: Path) -> Path:

@@ -10,6 +10,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from service.checkpoints.model_kind import Kind
+from service.corpus.base import GenerationRecord
 from service.reload.judged import Judged
 from service.reload.shadow import Comparison
 
@@ -74,6 +75,10 @@ class Job(BaseModel):
     force: bool = Field(False, description="as it was asked for")
     shadow: float | None = Field(None, description="share of live searches that it answers in the shadow first")
     by: str | None = Field(None, description="name of the key that asked for it; null: none was needed")
+    brings_back: int | None = Field(
+        None,
+        description="number of a retained generation that it brings back under that number; null: it gets a new one",
+    )
     generation: int | None = Field(None, description="number of the generation that it activated")
     checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
     fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
@@ -92,6 +97,15 @@ class Job(BaseModel):
     _began: float = PrivateAttr(0.0)
     _counted: int = PrivateAttr(0)
     _lap: float = PrivateAttr(0.0)
+
+    @classmethod
+    def of_rollback(cls, former: GenerationRecord, by: str | None) -> "Job":
+        """The reload by which a rollback leads to a generation that is not loaded.
+
+        A retained one keeps its number: a later one would be a step forward from where the rollback led.
+        """
+        number = None if former.state == "released" else former.number
+        return cls(model=former.model, force=True, by=by, brings_back=number)
 
     def forget_queries(self, known: Callable[[str, str], bool]) -> bool:
         """Leave out the queries, each with its collection, that are not `known`. Returns whether there were any."""

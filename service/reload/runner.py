@@ -74,13 +74,14 @@ class Reloads:
         until `activate` is called. Raises Conflict with the id of a reload that runs, NotFound if there is no such
         checkpoint.
         """
-        return await self._start(Job(model=model, force=force, shadow=shadow, by=by))
+        return await self.start_job(Job(model=model, force=force, shadow=shadow, by=by))
 
     async def start_reranker(self, model: str, *, by_default: bool, force: bool = False, by: str | None = None) -> Job:
         """Start a reload of the reranker `model`. `by` is the key that asked for it. Raises as `start`."""
-        return await self._start(Job(model=model, kind="reranker", by_default=by_default, force=force, by=by))
+        return await self.start_job(Job(model=model, kind="reranker", by_default=by_default, force=force, by=by))
 
-    async def _start(self, job: Job) -> Job:
+    async def start_job(self, job: Job) -> Job:
+        """Start the job, which is returned. Raises as `start`."""
         self._generations.acquire()
         self._loader.require(job.model, "reranker" if job.kind == "reranker" else "model")
         async with self._starting:

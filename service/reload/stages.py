@@ -18,6 +18,7 @@ from service.generations.builder import Builder
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.machine.threads import run_to_completion
+from service.models.base import ServedModel
 from service.models.loader import Loader
 from service.observability.observer import Observer
 from service.reload.gate import Gate
@@ -69,11 +70,18 @@ class Stages:
         await self._jobs.enter(job, "probe")
         await self._loader.probe(encoder)
         self._observer.step("reload.probed")
-        make = partial(self._builder.new_generation, encoder)
+        make = partial(self._new_generation, job, encoder)
         async with self._generations.keep(make) as generation, self._activation.assisted(encoder) as embed_all:
             await self._embed(job, generation, embed_all)
             self._observer.step("reload.embedded")
             await self._activate(job, generation)
+
+    def _new_generation(self, job: Job, encoder: ServedModel) -> Generation:
+        """The generation of the encoder, in place of the one that the job brings back, if there is one."""
+        generation = self._builder.new_generation(encoder)
+        records = self._generations.recorded() if job.brings_back else []
+        former = next((record for record in records if record.number == job.brings_back), None)
+        return generation if former is None else generation.in_place_of(former)
 
     async def _embed(self, job: Job, generation: Generation, embed_all: EmbedAll) -> None:
         """Embed the documents that have no vector of the fingerprint yet, in memory or on the disk."""

@@ -25,7 +25,7 @@ class DataFolder:
 
     @property
     def origin(self) -> Path:
-        """The file with the identity of the store that graphs and words were made of, unless that is the folder's."""
+        """The file with the identity of the store that graphs, words and maps are of, unless that is the folder's."""
         return self.path / "store"
 
     @property

@@ -129,7 +129,7 @@ def build(
     retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
-    changes = Changes(corpus.records, settings.retention.hours)
+    changes = Changes(corpus.records, serving.generations, settings.retention.hours)
     reloads = _reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer)
     count(replicated, stores, serving, metrics)
     return Parts(

@@ -4,7 +4,7 @@ import asyncio
 
 from service.api.openapi import generations as documented
 from service.api.router import Admission, Router
-from service.api.schemas.generations import GenerationsAnswer, UnderWay
+from service.api.schemas.generations import GenerationsAnswer, ListedGeneration, UnderWay
 from service.corpus.base import GenerationRecord, Records
 from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
@@ -34,17 +34,18 @@ class _Listing:
     async def list_generations(self) -> GenerationsAnswer:
         """List every generation, the latest activation first, and the one that is being built or in the shadow."""
         records = await asyncio.to_thread(self._records.generations)
-        listed: list[GenerationRecord | UnderWay] = [self._counted(record) for record in records]
+        listed: list[ListedGeneration | UnderWay] = [self._listed(record) for record in records]
         job = await asyncio.to_thread(self._reloads.under_way)
         if job is not None and job.kind == "dense":
             listed.append(self._under_way(job))
         reranker = self._rerankers.active
         return {"generations": listed, "reranker": None if reranker is None else reranker.record}
 
-    def _counted(self, record: GenerationRecord) -> GenerationRecord:
-        """Return the record with the number of documents that are in its index now."""
+    def _listed(self, record: GenerationRecord) -> ListedGeneration:
+        """Return the record of a generation; of a loaded one, with the number of documents that its index has now."""
         loaded = self._generations.loaded(record.number)
-        return record if loaded is None else record.model_copy(update={"documents": loaded.index.stats().documents})
+        counted = {} if loaded is None else {"documents": loaded.index.stats().documents}
+        return ListedGeneration(**(dict(record) | counted), loaded=loaded is not None)
 
     def _under_way(self, job: Job) -> UnderWay:
         shadow = self._generations.shadow

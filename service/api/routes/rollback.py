@@ -62,8 +62,8 @@ class _RollingBack:
         Without a number it is a step back, like undo. A second step goes further back, never forward, and is a 422 if
         nothing is left. With a number it has the same effect however often it is sent. A reload of its checkpoint
         brings a generation back that is released, or that the start has left out: it reuses the vectors that are still
-        on disk (INSTAR_RETENTION__VECTORS) and gets a new number. The judged queries do not stop it. With `reranker`
-        the former reranker answers again.
+        on disk (INSTAR_RETENTION__VECTORS). One that is left out keeps its number, and a released one gets a new one.
+        The judged queries do not stop it. With `reranker` the former reranker answers again.
         """
         self._require_ready()
         if request.reranker:
@@ -73,7 +73,7 @@ class _RollingBack:
         target = await self._targets.find(request.generation)
         if isinstance(target, Generation):
             return (await self._activation.rollback(target, by)).record
-        job = await self._reloads.start(target.model, force=True, by=by)
+        job = await self._reloads.start_job(Job.of_rollback(target, by))
         response.status_code = 202
         response.headers["Location"] = f"{self._root_path}/admin/jobs/{job.id}"
         return job

@@ -24,11 +24,20 @@ class UnderWay(BaseModel):
     documents: int = Field(description="documents whose vectors it has")
 
 
+class ListedGeneration(GenerationRecord):
+    """The record of a generation, and whether it is in memory."""
+
+    loaded: bool = Field(
+        description="whether it can answer here; false of a retained one: the start has left it out, because it could"
+        " not be loaded then; each of several replicas says it of itself"
+    )
+
+
 class GenerationsAnswer(TypedDict):
     """All generations, former ones included."""
 
     generations: Annotated[
-        list[GenerationRecord | UnderWay],
+        list[ListedGeneration | UnderWay],
         Field(description="the latest activation first, and at the end the one that is being built or in the shadow"),
     ]
     reranker: Annotated[

@@ -55,7 +55,11 @@ class RollbackPlan(TypedDict):
         ),
     ]
     reload: Annotated[
-        bool, Field(description="whether it is not loaded, so that a reload brings it back, under a new number")
+        bool,
+        Field(
+            description="whether it is not loaded, so that a reload brings it back: a retained one under its number, a"
+            " released one under a new one"
+        ),
     ]
     embed: Annotated[int, Field(description="documents that would have to be embedded now")]
     seconds: Annotated[

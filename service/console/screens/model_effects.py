@@ -63,8 +63,9 @@ def of_rollback(plan: Answer, info: Answer) -> list[str]:
     if plan["state"] == "active":
         return [f"Generation {number} ({model}) answers already: nothing would change."]
     if plan["reload"]:
+        numbered = "a new number" if plan["state"] == "released" else "its number"
         return [
-            f"Generation {number} is not loaded. A reload of {model} builds it again, under a new number.",
+            f"Generation {number} is not loaded. A reload of {model} builds it again, under {numbered}.",
             f"To be embedded: {counted(plan['embed'], 'document')}. Vectors that are still on the disk are used.",
             f"Until then generation {info['generation']} ({info['model']}) goes on answering.",
             _JUDGED,

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.console.pages import Visit
 from service.console.screen import Screen
+from service.console.search_wanted import answering
 from service.console.typed_numbers import typed_number
 
 MODES = ("dense", "hybrid", "keyword")
@@ -93,7 +94,7 @@ def screen(routes: Screen) -> Screen:
             screen=routes.name,
             wanted=wanted,
             quality=quality,
-            generations=[one for one in listed["generations"] if one["state"] in ("active", "retained", "shadow")],
+            generations=answering(listed["generations"]),
             modes=MODES,
             curl=wanted.curl(visit.origin),
             pages=-(-total // _PAGE),

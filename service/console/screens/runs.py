@@ -14,6 +14,7 @@ from starlette.responses import Response
 from service.console.pages import Visit
 from service.console.screen import Screen
 from service.console.screens import checkpoints
+from service.console.search_wanted import answering
 
 Answer = Mapping[str, Any]
 _LIST, _REPORTS = "/console/models/runs", "/console/reports"
@@ -74,7 +75,7 @@ def newest_first(listed: Sequence[Answer]) -> list[Answer]:
 def both(checkpoint: Answer, generations: Sequence[Answer]) -> tuple[int, int] | None:
     """Return the newest generations of the base and of the checkpoint, if both can be searched."""
     base = checkpoint["origin"]["base"]
-    searched = [each for each in generations if each["state"] in ("active", "retained", "shadow")]
+    searched = answering(generations)
     left, right = (
         max((each["generation"] for each in searched if each["model"] == model), default=None)
         for model in (base, checkpoint["model"])

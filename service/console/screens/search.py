@@ -11,7 +11,7 @@ from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 from service.console.search_columns import searched
-from service.console.search_wanted import MODES, Wanted
+from service.console.search_wanted import MODES, Wanted, answering
 
 _NOTHING: Mapping[str, Any] = {"columns": (), "facets": {}, "offered": (), "overlap": None}
 # Who is not signed in any more, and a service that is starting: no other search would be answered either.
@@ -63,12 +63,12 @@ def screen(routes: Screen) -> Screen:
     return routes
 
 
-async def searchable(visit: Visit) -> list[dict[str, Any]]:
+async def searchable(visit: Visit) -> list[Mapping[str, Any]]:
     """Return the generations that can answer; only the active one if the key may not see the others."""
     if not visit.session.may("admin"):
         return []
     listed = await visit.api.get("/admin/generations")
-    return [each for each in listed["generations"] if each["state"] in ("active", "retained", "shadow")]
+    return answering(listed["generations"])
 
 
 async def _sets(visit: Visit) -> list[str]:

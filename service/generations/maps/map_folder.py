@@ -1,4 +1,4 @@
-"""Maps on the disk: one for each generation that is loaded, checked when it is read."""
+"""Maps on the disk: one for each generation that has been drawn, checked when it is read."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Maps of generations: drawn one at a time, at the lowest priority, and kept as long as the generation is loaded."""
+"""Maps of generations: drawn one at a time, at the lowest priority, and kept until the generation is released."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ import numpy as np
 from service.corpus.base import Documents
 from service.errors import InstarError
 from service.generations.generation import Generation
-from service.generations.loaded import LoadedGenerations
+from service.generations.generations import Generations
 from service.generations.maps.errors import library_missing, map_under_way, nothing_to_draw
 from service.generations.maps.map_folder import About, Map, MapFolder
 from service.generations.maps.material import MOST, Material, former_positions, gather
@@ -68,7 +68,7 @@ class Maps:
     def __init__(
         self,
         folder: MapFolder,
-        generations: LoadedGenerations,
+        generations: Generations,
         documents: Documents,
         encoding: Encoding,
         projecting: Projecting,
@@ -139,8 +139,10 @@ class Maps:
         await asyncio.to_thread(self._folder.sweep_leftovers)
         while True:
             try:
-                numbers = {generation.number for generation, _ in self._generations.searchable()}
-                await asyncio.to_thread(self._folder.sweep, numbers)
+                shown = {generation.number for generation, _ in self._generations.searchable()}
+                # One that a start has left out is loaded again later.
+                records = await asyncio.to_thread(self._generations.unreleased)
+                await asyncio.to_thread(self._folder.sweep, shown | {record.number for record in records})
             except (InstarError, OSError) as error:
                 log.warning("maps of released generations are deleted later: %s", error)
             await asyncio.sleep(_SWEEP_EVERY)

@@ -7,7 +7,6 @@ crash.
 
 import json
 import logging
-import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -43,7 +42,7 @@ class WordFolder:
         with _translated():
             if not self._is_whole():
                 log.warning("the index of words is damaged or of another version: it is built again")
-                shutil.rmtree(path, ignore_errors=True)
+                files.empty_folder(path)
             try:
                 self._index = self._opened()
                 # Tantivy reads some of the files only now.
@@ -59,8 +58,8 @@ class WordFolder:
 
     def erase(self) -> SealedPart:
         """Empty the folder, and return the empty index."""
-        shutil.rmtree(self._path, ignore_errors=True)
         with _translated():
+            files.empty_folder(self._path)
             self._index = self._opened()
         return self.sealed()
 

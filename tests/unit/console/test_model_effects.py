@@ -59,7 +59,7 @@ def test_a_reload_of_what_answers_changes_nothing() -> None:
         ("active", False, 0, "nothing would change"),
         ("retained", False, 0, "under a second"),
         ("retained", False, 2, "written since: 2 documents"),
-        ("retained", True, 2, "under a new number"),
+        ("retained", True, 2, "under its number"),
         ("released", True, 964, "under a new number"),
     ],
 )

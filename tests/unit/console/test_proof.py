@@ -83,5 +83,6 @@ def test_base_and_tuned_are_compared_if_both_can_be_searched() -> None:
         {"generation": None, "model": "two@2", "state": "building"},
     ]
     assert both(checkpoint, generations) == (2, 3)
+    assert both(checkpoint, [each | {"loaded": each["generation"] != 3} for each in generations]) is None
     assert both(checkpoint, generations[2:]) is None
     assert both({"origin": {"base": ["x"]}, "model": "two@2"}, generations) is None

@@ -105,3 +105,34 @@ def test_a_service_that_starts_leaves_alone_what_a_trainer_is_writing(tmp_path: 
         files.sweep(tmp_path)
         assert folder.is_dir()
         assert file.is_file()
+
+
+def test_a_folder_is_emptied_that_cannot_be_deleted_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, linked = filled(tmp_path / "folder", "text"), filled(tmp_path / "linked", "text")
+    filled(folder / "part", "text")
+    (folder / "link").symlink_to(linked)
+    (folder / "lost+found").mkdir()
+
+    def refuse(path: Path) -> None:
+        raise OSError(16, "it is a mount point", path)
+
+    monkeypatch.setattr(Path, "rmdir", refuse)
+    files.empty_folder(folder)
+    assert list(folder.iterdir()) == [folder / "lost+found"]
+    # A link in the folder goes, and what it leads to stays.
+    assert len(list(linked.iterdir())) == 2
+    monkeypatch.undo()
+    files.empty_folder(linked)
+    assert not linked.exists()
+    files.empty_folder(linked)
+
+
+def test_a_folder_in_which_anything_is_left_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = filled(tmp_path / "folder", "text")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "it is protected", path)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        files.empty_folder(folder)

@@ -15,7 +15,7 @@ from service.corpus.base import Document
 from service.corpus.memory.documents import MemoryDocuments
 from service.errors import Conflict, InsufficientResources
 from service.generations.generation import Generation
-from service.generations.loaded import LoadedGenerations
+from service.generations.generations import Generations
 from service.generations.maps import maps as drawing
 from service.generations.maps import placing
 from service.generations.maps.map_folder import MapFolder
@@ -66,10 +66,14 @@ class House:
         self.folder = MapFolder(folder)
         self.generations = [self.generation(1), self.generation(2)]
         self.questions = [Question("a question", "default", np.array([7, 9]))]
-        loaded = SimpleNamespace(searchable=lambda: [(generation, "active") for generation in self.generations])
+        self.left_out: list[Generation] = []
+        loaded = SimpleNamespace(
+            searchable=lambda: [(generation, "active") for generation in self.generations],
+            unreleased=lambda: [*self.generations, *self.left_out],
+        )
         self.maps = Maps(
             self.folder,
-            cast(LoadedGenerations, loaded),
+            cast(Generations, loaded),
             self.documents,
             cast(Encoding, SimpleNamespace(embed=self._embed)),
             Projecting(children or InThisProcess(), nearest, Headroom(0, 0, folder)),
@@ -205,12 +209,13 @@ def test_what_cannot_be_drawn_is_refused_at_once(tmp_path: Path, monkeypatch: py
         asyncio.run(narrow.draw(house.generations[0]))
 
 
-def test_maps_of_released_generations_are_deleted(tmp_path: Path) -> None:
+def test_maps_of_released_generations_are_deleted_and_of_one_that_a_start_left_out_are_not(tmp_path: Path) -> None:
     house = House(tmp_path)
-    for number in (1, 2):
+    house.generations.append(house.generation(3))
+    for number in (1, 2, 3):
         asyncio.run(house.draw(number))
-    released, kept = house.generations
-    house.generations = [kept]
+    released, kept, left_out = house.generations
+    house.generations, house.left_out = [kept], [left_out]
 
     async def keep_house() -> None:
         task = asyncio.create_task(house.maps.run())
@@ -219,3 +224,4 @@ def test_maps_of_released_generations_are_deleted(tmp_path: Path) -> None:
 
     asyncio.run(keep_house())
     assert house.maps.read(kept) is not None
+    assert house.maps.read(left_out) is not None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.errors import InsufficientResources, StorageFailed
+from service.index.keywords import analysis
 from service.index.keywords.folder import WordFolder
 from service.index.keywords.fresh import Row
 from service.machine import files
@@ -131,3 +132,16 @@ def test_a_folder_that_opens_and_cannot_be_searched_is_built_again(
         patched.setattr(WordFolder, "_is_whole", lambda _: True)
         assert WordFolder(tmp_path).sealed().live == 0
     assert "built again" in caplog.text
+
+
+def test_words_are_forgotten_where_the_folder_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "words"
+    elsewhere.mkdir()
+    path.symlink_to(elsewhere)
+    folder = WordFolder(path)
+    folder.add(rows(1, 3), (), 0, 3)
+    assert folder.erase().live == 0
+    folder.add(rows(1, 3), (), 0, 3)
+    monkeypatch.setattr(analysis, "VERSION", analysis.VERSION + 1)
+    assert WordFolder(path).sealed().live == 0
+    assert path.is_symlink()
