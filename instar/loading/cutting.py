@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -54,8 +54,9 @@ class Cutter:
         around = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self._around = around + (self._count(prompt) if prompt else 0)
         self._limit = max(limit - self._around, 2 * _MARGIN)
-        self._splitter = cache(partial(MarkdownSplitter.from_huggingface_tokenizer, self._tokenizer))
-        self._plain_splitter = cache(partial(TextSplitter.from_huggingface_tokenizer, self._tokenizer))
+        # One that is made of the tokenizer holds a copy of it, and there is one for each length of headings.
+        self._splitter = partial(MarkdownSplitter.from_callback, self._count)
+        self._plain_splitter = partial(TextSplitter.from_callback, self._count)
 
     def passages(self, pieces: Iterable[Piece], source: str) -> Iterator[Passage]:
         """Yield the passages of one file, whose name is `source`."""

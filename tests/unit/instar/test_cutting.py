@@ -1,5 +1,6 @@
 """Passages fit into what the model reads, lose no word, and keep their ids when other parts of the text change."""
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,10 @@ from instar.loading.markdown import pieces
 from instar.loading.piece import Piece
 
 
-def tokenizer() -> str:
+def tokenizer(vocabulary: int = 3) -> str:
     """One that counts words, and puts a token before and after them."""
-    words = Tokenizer(WordLevel({"[U]": 0, "[B]": 1, "[E]": 2}, unk_token="[U]"))
+    names = ["[U]", "[B]", "[E]", *map(str, range(3, vocabulary))]
+    words = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="[U]"))
     words.pre_tokenizer = Whitespace()
     words.post_processor = TemplateProcessing("[B] $A [E]", special_tokens=[("[B]", 1), ("[E]", 2)])
     return str(words.to_str())
@@ -171,3 +173,11 @@ def test_a_row_keeps_what_it_says_of_its_source_and_heading() -> None:
     row = Piece(("T",), "text", "row-7", {"source": "handbook.md", "heading": "Closing"})
     (passage,) = Cutter(tokenizer(), 24, "").passages([row], "rows.csv")
     assert passage.metadata == {"source": "handbook.md", "heading": "Closing"}
+
+
+def test_headings_of_many_lengths_take_no_copies_of_the_vocabulary() -> None:
+    cutter = Cutter(tokenizer(vocabulary=50_000), 512, "")
+    sections = [Piece(("word " * number,), "text " * 600) for number in range(100)]
+    before = psutil.Process().memory_info().rss
+    assert len(list(cutter.passages(sections, "g"))) == 200
+    assert psutil.Process().memory_info().rss - before < 50 << 20
