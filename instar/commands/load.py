@@ -6,6 +6,7 @@ import statistics
 import sys
 import textwrap
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -79,9 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         loader = _Loader(client, arguments)
         if arguments.watch:
             print("watching for changes; Ctrl+C stops", file=sys.stderr)
-            Watch(loader.load).run(origins)
+            Watch(loader.load, loader.is_due).run(origins)
         else:
-            for origin in origins:
+            for origin in chain(origins, filter(loader.is_due, origins)):
                 loader.load(origin, origin.listing())
     return max(loader.codes.values(), default=0)
 
@@ -96,14 +97,28 @@ class _Loader:
         self._model: tuple[str, int, str] | None = None
         self._cutter: Cutter | None = None
         self._latest: Load | None = None
+        self._taken: dict[str, list[tuple[str, str]]] = {}
+        self._due: set[str] = set()
 
     def load(self, origin: Origin, listing: Listing) -> None:
         """Load one folder or file and say what came of it."""
-        # In a watch, others may have written since the latest one.
-        if self._latest is None or self._arguments.watch:
+        if self.is_due(origin):
+            print(f"{origin.name} once more, because an id that it has is free now", file=sys.stderr)
+            self._due.discard(origin.name)
+        if self._latest is None:
             dry, replace = self._arguments.dry_run, self._arguments.replace
             self._latest = Load(self._client, self._cut(), self._arguments.collection, dry=dry, replace=replace)
-        self.codes[origin.name] = _load(self._latest, origin, listing, self._arguments)
+        elif self._arguments.watch:
+            self._latest.renew(self._cut())
+        outcome = _run(self._latest, origin, listing)
+        self.codes[origin.name] = _told(outcome, origin, listing, self._arguments)
+        self._taken[origin.name] = outcome.taken
+        freed = {(identity, origin.name) for identity in outcome.gone}
+        self._due |= {name for name, taken in self._taken.items() if not freed.isdisjoint(taken)}
+
+    def is_due(self, origin: Origin) -> bool:
+        """Whether an id that was not written, because another one of these had it, is free since."""
+        return origin.name in self._due
 
     def _cut(self) -> Cutter:
         info = self._client.info()
@@ -114,12 +129,16 @@ class _Loader:
         return self._cutter
 
 
-def _load(load: Load, origin: Origin, listing: Listing, arguments: argparse.Namespace) -> int:
-    """Load one folder or file and say what came of it; returns the exit code."""
+def _run(load: Load, origin: Origin, listing: Listing) -> Outcome:
+    """Load one folder or file, and show how far it is."""
     size = sum(file.size for file in listing.files)
     # The time left is by the mean rate, because passages go in portions, and unchanged files take no time.
     with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, smoothing=0, file=sys.stderr) as bar:
-        outcome = load.run(origin, listing, bar.update)
+        return load.run(origin, listing, bar.update)
+
+
+def _told(outcome: Outcome, origin: Origin, listing: Listing, arguments: argparse.Namespace) -> int:
+    """Say what came of a load; returns the exit code."""
     for identity, reason in outcome.refused:
         print(f"not written: {identity}: {reason}", file=sys.stderr)
     for unread in (*outcome.unreadable, *outcome.textless):

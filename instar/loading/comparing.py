@@ -43,7 +43,8 @@ class Outcome:
 
     `files` counts those with a text, and `textless` are those that never had one, as `rows_without_text` of tables.
     `kept` are the ids of all passages that the files have, and `lengths` their tokens. A `repeated` id is that of an
-    earlier passage of this load, and a `taken` one that of another load, which is named; neither counts.
+    earlier passage of this load, and a `taken` one that of another load, which is named; neither counts. `gone` are the
+    ids of stored passages that no file has, unless it is one that could not be read.
     """
 
     files: int = 0
@@ -51,6 +52,7 @@ class Outcome:
     written: int = 0
     unchanged: int = 0
     removed: int = 0
+    gone: list[str] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     unreadable: list[Unread] = field(default_factory=list)
     textless: list[Unread] = field(default_factory=list)
@@ -69,8 +71,6 @@ class Comparison:
     ) -> None:
         """Compare with what is `stored` of the origin, most of which may go if it is to `replace` it."""
         self.outcome = Outcome(unreadable=list(listing.unread))
-        # Ids of stored passages that no file has, unless it is one that could not be read. It is known after `changed`.
-        self.gone: list[str] = []
         self._origin = origin
         self._stored = stored
         self._places = {identity: place for place, identity in enumerate(stored)}
@@ -98,7 +98,8 @@ class Comparison:
                 held.clear()
         self._require_most()
         kept, spared = self.outcome.kept, self._spared()
-        self.gone = [one for one, former in self._stored.items() if one not in kept and former.file not in spared]
+        gone = (one for one, former in self._stored.items() if one not in kept and former.file not in spared)
+        self.outcome.gone.extend(gone)
         yield from held
 
     def _spared(self) -> set[str]:

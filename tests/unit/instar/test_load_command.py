@@ -59,6 +59,56 @@ def test_of_many_ids_that_are_left_out_ten_are_named(
     assert len(service.stored) == 120
 
 
+MOVED = {"id": "moved", "text": "a row that moves"}
+
+
+def test_a_row_that_moves_to_a_file_that_is_loaded_before_is_written(service: Service, tmp_path: Path) -> None:
+    a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
+    assert load(a, b) == 0
+    write(a, *ROWS[:3], MOVED)
+    write(b, *ROWS[3:6])
+    assert load(a, b) == 0
+    assert service.stored["moved"]["metadata"]["loaded_from"] == "a.jsonl"
+    assert set(service.sent.values()) == {1, 2}
+
+
+@pytest.mark.parametrize("more", [(), ("--replace",)])
+def test_in_a_watch_such_a_row_is_written_once_its_id_is_free(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
+
+    def owner() -> object:
+        return service.stored["moved"]["metadata"]["loaded_from"]
+
+    def taken() -> None:
+        assert owner() == "b.jsonl"
+        write(b, *ROWS[3:6])
+
+    def break_off() -> None:
+        # The network is out when the turn of `a.jsonl` comes.
+        service.writes_left = 0
+
+    def come_back() -> None:
+        assert "moved" not in service.stored
+        service.writes_left = 1
+
+    begin = partial(write, a, *ROWS[:3], MOVED)
+    between(monkeypatch, begin, taken, break_off, come_back, int)
+    assert load(a, b, "--watch", *more) == 0
+    assert owner() == "a.jsonl"
+
+
+def test_in_a_watch_that_replaces_two_files_take_no_id_from_each_other(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", *ROWS[2:6])
+    between(monkeypatch, lambda: write(b, *ROWS[2:7]), lambda: write(a, *ROWS[1:3]), int)
+    assert load(a, b, "--watch", "--replace") == 1
+    assert service.stored["r2"]["metadata"]["loaded_from"] == "a.jsonl"
+    assert capsys.readouterr().err.count("as r2 of a.jsonl") == 2
+
+
 def test_what_is_left_out_makes_the_exit_code_1(
     service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
