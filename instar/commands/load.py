@@ -105,6 +105,8 @@ class _Loader:
         if self.is_due(origin):
             print(f"{origin.name} once more, because an id that it has is free now", file=sys.stderr)
             self._due.discard(origin.name)
+        # In a watch that goes on, one that has raised counts too.
+        self.codes[origin.name] = 1
         if self._latest is None:
             dry, replace = self._arguments.dry_run, self._arguments.replace
             self._latest = Load(self._client, self._cut(), self._arguments.collection, dry=dry, replace=replace)

@@ -153,6 +153,20 @@ def test_a_watch_cuts_for_the_model_that_answers_then(
     assert len(service.stored) > 3
 
 
+@pytest.mark.parametrize("text", ["Nothing that was here before.", "The text of Home, which fails."])
+def test_a_watch_whose_last_load_failed_ends_with_1(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = page(tmp_path / "page.md", "Home")
+
+    def change() -> None:
+        path.write_text(text)
+        service.writes_left = 0
+
+    between(monkeypatch, change, int)
+    assert load(path, "--watch") == 1
+
+
 def test_a_watch_begins_when_the_service_comes(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
