@@ -162,7 +162,8 @@ def _told(outcome: Outcome, origin: Origin, listing: Listing, arguments: argpars
     is_empty = not (listing.files or listing.unread)
     if is_empty:
         print(f"{origin.path} has no file that is read: instar load --help lists the formats", file=sys.stderr)
-    print(_summary(outcome, arguments))
+    # Whoever reads the log of a watch reads it while that goes on.
+    print(_summary(outcome, arguments), flush=True)
     return int(is_empty or any((outcome.unreadable, outcome.refused, outcome.repeated, outcome.taken)))
 
 

@@ -1,5 +1,6 @@
 """`instar load` says what it leaves out by its exit code, and cuts for the model that answers now."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -165,6 +166,19 @@ def test_a_watch_whose_last_load_failed_ends_with_1(
 
     between(monkeypatch, change, int)
     assert load(path, "--watch") == 1
+
+
+def test_the_log_of_a_watch_has_each_load_at_once(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, log = page(tmp_path / "page.md", "Home"), tmp_path / "log"
+    logged: list[str] = []
+    between(monkeypatch, lambda: logged.append(log.read_text()))
+    with log.open("w") as opened:
+        monkeypatch.setattr(sys, "stdout", opened)
+        load(path, "--watch")
+    assert "1 passages of 1 files" in logged[0]
+    assert service.stored
 
 
 def test_a_watch_begins_when_the_service_comes(
