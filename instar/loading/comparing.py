@@ -123,7 +123,9 @@ class Comparison:
 
     def _different(self, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
         for file in self._files:
-            for passage in cutter.passages(_advancing(self._pieces(file), file.size, advance), file.source):
+            pieces = self._pieces(file)
+            identities = {piece.identity for piece in pieces if piece.identity is not None}
+            for passage in cutter.passages(_advancing(pieces, file.size, advance), file.source, identities):
                 # What an export has there speaks of another load.
                 passage.metadata.pop(_FILE, None)
                 if passage.metadata[_SOURCE] != file.source:

@@ -3,9 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -58,8 +60,10 @@ class Cutter:
         self._splitter = partial(MarkdownSplitter.from_callback, self._count)
         self._plain_splitter = partial(TextSplitter.from_callback, self._count)
 
-    def passages(self, pieces: Iterable[Piece], source: str) -> Iterator[Passage]:
-        """Yield the passages of one file, whose name is `source`."""
+    def passages(
+        self, pieces: Iterable[Piece], source: str, identities: AbstractSet[str] = frozenset()
+    ) -> Iterator[Passage]:
+        """Yield the passages of the file `source`. Its rows have the `identities`, which no part takes."""
         used: dict[str, int] = {}
         for number, piece in enumerate(pieces, 1):
             headings = self._headings(piece.headings)
@@ -68,12 +72,12 @@ class Cutter:
             name = piece.identity
             if name is None:
                 name = _free(self._base(piece, source, number), used)
-            for part, chunk in enumerate(self._parts(piece.text, max(capacity, _MARGIN)), 1):
+            parts = self._parts(piece.text, max(capacity, _MARGIN))
+            for chunk, identity in zip(parts, _identities(name, identities), strict=False):
                 text = before + chunk
                 headed = {"heading": _SEPARATOR.join(piece.headings)} if piece.headings else {}
                 # A row may say itself whence it is, as one that another service exports does.
                 metadata = {"source": source, **headed, **piece.metadata}
-                identity = _fitting(name if part == 1 else f"{name}:{part}")
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
     def _parts(self, text: str, capacity: int) -> list[str]:
@@ -168,6 +172,14 @@ def _free(name: str, used: dict[str, int]) -> str:
     used[name] = number
     used.setdefault(free, 1)
     return free
+
+
+def _identities(name: str, taken: AbstractSet[str]) -> Iterator[str]:
+    """Yield the ids of the parts of a text: the name, and then the name with each number that no row has there."""
+    yield _fitting(name)
+    for number in count(2):
+        if (numbered := f"{name}:{number}") not in taken:
+            yield _fitting(numbered)
 
 
 def _slug(heading: str) -> str:

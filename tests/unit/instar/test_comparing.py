@@ -225,6 +225,17 @@ EXPORT = [
 ]
 
 
+def test_an_export_of_passages_loses_no_text_where_the_model_reads_less(tmp_path: Path) -> None:
+    texts = [" ".join(f"{name}{number}" for number in range(150)) for name in "abc"]
+    rows = [{"id": identity, "text": text} for identity, text in zip(["g#a", "g#a:2", "g#a:3"], texts, strict=True)]
+    service = Service()
+    (outcome,) = load(service, write(tmp_path / "export.ndjson", *rows))
+    assert not outcome.repeated
+    assert sorted(" ".join(row["text"] for row in service.stored.values()).split()) == sorted(" ".join(texts).split())
+    assert {"g#a", "g#a:4", "g#a:2", "g#a:2:2", "g#a:3"} < set(service.stored)
+    assert all(service.stored[row["id"]]["text"] in row["text"] for row in rows)
+
+
 def test_rows_keep_their_metadata_and_are_known_again_by_their_file(tmp_path: Path) -> None:
     service = Service()
     export = write(tmp_path / "export" / "all.ndjson", *EXPORT)
