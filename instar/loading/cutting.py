@@ -26,8 +26,8 @@ _FEWEST = 0.125
 _MOST_HEADINGS = 0.25
 # The head row of a table and the fences of code take at most this share of a part that is cut out of them.
 _MOST_AROUND = 0.25
-# Bytes of an id, of which the service takes 512.
-_LONGEST_ID = 400
+# Bytes of an id that the service takes. One that is longer, also by the number of its part, ends in a hash.
+_LONGEST_ID = 512
 _HASH_DIGITS = 12
 # Where a part of a text begins, and what it has.
 _Part = tuple[int, str]

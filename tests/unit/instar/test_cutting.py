@@ -161,6 +161,15 @@ def test_a_row_keeps_its_id() -> None:
     ]
 
 
+@pytest.mark.parametrize("length", [401, 512])
+def test_a_row_keeps_an_id_that_the_service_takes_and_its_parts_have_ids_that_it_takes(length: int) -> None:
+    row = "é" * (length // 2) + "e" * (length % 2)
+    first, *others = [identity for identity, _, _ in cut(Piece((), "a b c. " * 24, identity=row))]
+    assert first == row
+    assert len(set(others)) > 1
+    assert all(len(identity.encode()) <= 512 for identity in others)
+
+
 def test_a_counted_section_takes_no_id_that_a_heading_has() -> None:
     sections = [Piece((name,), text) for name, text in [("Step", "one"), ("Step", "two"), ("Step 2", "three")]]
     ids = [passage.id for passage in Cutter(tokenizer(), 24, "").passages(sections, "g")]
