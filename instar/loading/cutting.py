@@ -22,8 +22,9 @@ _SEPARATOR = " > "
 _MARGIN = 2
 # A part of a text with fewer tokens than this share of what fits says nothing alone: the line before a code block, say.
 _FEWEST = 0.125
-# The headings take at most this share of a passage. The lowest ones are kept.
+# The headings take at most this share of each passage of a text that needs several, and the lowest one alone this.
 _MOST_HEADINGS = 0.25
+_MOST_HEADING = 0.5
 # The head row of a table and the fences of code take at most this share of a part that is cut out of them.
 _MOST_AROUND = 0.25
 # Bytes of an id that the service takes. One that is longer, also by the number of its part, ends in a hash.
@@ -66,13 +67,11 @@ class Cutter:
         """Yield the passages of the file `source`. Its rows have the `identities`, which no part takes."""
         used: dict[str, int] = {}
         for number, piece in enumerate(pieces, 1):
-            headings = self._headings(piece.headings)
-            before = f"{headings}\n\n" if headings else ""
-            capacity = self._limit - (self._count(before) if before else 0) - _MARGIN
+            before, rest = self._headed(piece)
             name = piece.identity
             if name is None:
                 name = _free(self._base(piece, source, number), used)
-            parts = self._parts(piece.text, max(capacity, _MARGIN))
+            parts = self._parts(rest, max(self._capacity(before), _MARGIN))
             for chunk, identity in zip(parts, _identities(name, identities), strict=False):
                 text = before + chunk
                 headed = {"heading": _SEPARATOR.join(piece.headings)} if piece.headings else {}
@@ -126,13 +125,25 @@ class Cutter:
         path = "/".join(filter(None, map(_slug, piece.headings)))
         return f"{source}#{path or number}"
 
-    def _headings(self, headings: tuple[str, ...]) -> str:
-        """The headings in a line, without the highest ones if they are long."""
-        for begin in range(len(headings)):
-            line = _SEPARATOR.join(headings[begin:])
-            if self._count(line) <= _MOST_HEADINGS * self._limit:
-                return line
-        return ""
+    def _headed(self, piece: Piece) -> tuple[str, str]:
+        """The headings as they stand before each part, and the text that is cut.
+
+        Without the highest headings if they are long and the text does not fit with them. The lowest one may be the
+        question that the text answers: if it is too long to stand before each part, the text begins with it.
+        """
+        headings, text = piece.headings, piece.text
+        if not any(headings):
+            return "", text
+        lines = [_SEPARATOR.join(headings[begin:]) for begin in range(len(headings))]
+        shares = [_MOST_HEADINGS] * (len(lines) - 1) + [_MOST_HEADING]
+        fitting = (line for line, share in zip(lines, shares, strict=True) if self._count(line) <= share * self._limit)
+        short, whole = next(fitting, ""), f"{lines[0]}\n\n"
+        if short == lines[0] or self._count(text) <= self._capacity(whole):
+            return whole, text
+        return (f"{short}\n\n", text) if short else ("", f"{headings[-1]}\n\n{text}")
+
+    def _capacity(self, before: str) -> int:
+        return self._limit - self._count(before) - _MARGIN
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))

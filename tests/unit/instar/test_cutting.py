@@ -150,8 +150,28 @@ def test_two_sections_of_one_name_have_two_ids() -> None:
 
 @pytest.mark.parametrize("headings", [("x " * 30,), ("top " * 30, "low")])
 def test_long_headings_leave_room_for_the_text(headings: tuple[str, ...]) -> None:
-    (_, text, _) = cut(Piece(headings, "one two three"))[0]
+    *_, (_, text, _) = cut(Piece(headings, "one two three"))
     assert text.endswith("one two three")
+    assert text.startswith(("low", "x x"))
+
+
+QUESTION = "How do I send back a parcel that was damaged on its way to me?"
+
+
+def test_all_headings_stand_before_a_text_that_fits_with_them() -> None:
+    headings = ("Questions", QUESTION)
+    ((_, text, _),) = cut(Piece(headings, "By post."), 32)
+    assert text == f"Questions > {QUESTION}\n\nBy post."
+
+
+@pytest.mark.parametrize(("limit", "times"), [(40, 3), (24, 1)])
+def test_a_long_question_stands_before_each_part_of_its_answer_or_once(limit: int, times: int) -> None:
+    answer = "Call us, and we send you a label. " * 6
+    texts = [text for _, text, _ in cut(Piece(("Questions", QUESTION), answer), limit)]
+    assert texts[0].startswith(QUESTION)
+    assert [text.count(QUESTION) for text in texts[:times]] == [1] * times
+    assert sum(text.count("Call us") for text in texts) == 6
+    assert not any("Questions" in text for text in texts)
 
 
 def test_a_row_keeps_its_id() -> None:
