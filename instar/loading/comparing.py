@@ -122,17 +122,29 @@ class Comparison:
             )
 
     def _different(self, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
+        # Of two files with an id, the one that is stored with it keeps it, so that the next run sends nothing.
+        to_come = {file.source for file in self._files}
+        waiting: dict[str, list[Passage]] = defaultdict(list)
         for file in self._files:
-            pieces = self._pieces(file)
-            identities = {piece.identity for piece in pieces if piece.identity is not None}
-            for passage in cutter.passages(_advancing(pieces, file.size, advance), file.source, identities):
-                # What an export has there speaks of another load.
-                passage.metadata.pop(_FILE, None)
-                if passage.metadata[_SOURCE] != file.source:
-                    passage.metadata[_FILE] = file.source
-                passage.metadata[LOADED_FROM] = self._origin.name
-                if self._is_different(passage):
+            to_come.discard(file.source)
+            for passage in self._passages(file, cutter, advance):
+                former = self._stored.get(passage.id)
+                if former is not None and former.file in to_come:
+                    waiting[former.file].append(passage)
+                elif self._is_different(passage):
                     yield passage
+            yield from filter(self._is_different, waiting.pop(file.source, ()))
+
+    def _passages(self, file: File, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
+        pieces = self._pieces(file)
+        identities = {piece.identity for piece in pieces if piece.identity is not None}
+        for passage in cutter.passages(_advancing(pieces, file.size, advance), file.source, identities):
+            # What an export has there speaks of another load.
+            passage.metadata.pop(_FILE, None)
+            if passage.metadata[_SOURCE] != file.source:
+                passage.metadata[_FILE] = file.source
+            passage.metadata[LOADED_FROM] = self._origin.name
+            yield passage
 
     def _is_different(self, passage: Passage) -> bool:
         """Whether the service does not have the passage as it is, nor another load its id. It is noted."""

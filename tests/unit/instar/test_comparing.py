@@ -213,6 +213,23 @@ def test_an_id_that_has_moved_to_another_file_is_written(tmp_path: Path) -> None
     assert not second.taken
 
 
+def test_an_id_stays_with_the_file_that_is_stored_with_it_while_that_has_it(tmp_path: Path) -> None:
+    service, docs = Service(), tmp_path / "docs"
+    x = {"id": "x", "text": "the first x"}
+    b = write(docs / "b.jsonl", x, *ROWS[:5])
+    load(service, docs)
+    write(docs / "a.jsonl", {"id": "x", "text": "another x"}, *ROWS[5:9])
+    (outcome,) = load(service, docs)
+    assert (counts(outcome), outcome.repeated) == ((4, 6, 0), ["x"])
+    (outcome,) = load(service, docs)
+    assert (counts(outcome), outcome.repeated) == ((0, 10, 0), ["x"])
+    write(b, *ROWS[:5])
+    assert counts(load(service, docs)[0]) == (1, 9, 0)
+    write(b, x, *ROWS[:5])
+    assert counts(load(service, docs)[0]) == (0, 10, 0)
+    assert service.stored["x"]["text"] == "another x"
+
+
 EXPORT = [
     {
         "id": "guide#home",
