@@ -6,6 +6,7 @@ import statistics
 import sys
 import textwrap
 from collections import Counter
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tokens",
-        type=int,
+        type=_positive,
         metavar="N",
         help=f"longest passage (default: what the model reads, at most {_LONGEST})",
     )
@@ -85,6 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
             for origin in chain(origins, filter(loader.is_due, origins)):
                 loader.load(origin, origin.listing())
     return max(loader.codes.values(), default=0)
+
+
+def _positive(text: str) -> int:
+    with suppress(ValueError):
+        if (number := int(text)) > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no number from 1 on: leave it out for what the model reads")
 
 
 class _Loader:

@@ -44,6 +44,28 @@ def test_a_path_that_is_not_there_is_a_wrong_argument(
     assert not service.asked
 
 
+def test_a_link_that_leads_to_itself_is_a_wrong_argument(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path, more in ((loop, ()), (loop, ("--name", "docs")), (loop / "docs", ())):
+        assert load(path, *more) == 2
+        assert capsys.readouterr().err.startswith(f"{path} is ")
+    assert not service.asked
+
+
+@pytest.mark.parametrize("tokens", ["0", "-5", "many"])
+def test_a_number_of_tokens_is_from_1_on(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str], tokens: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        load(page(tmp_path / "page.md", "Home"), "--tokens", tokens)
+    assert stopped.value.code == 2
+    assert f"{tokens} is no number from 1 on: leave it out" in capsys.readouterr().err
+    assert not service.asked
+
+
 def test_of_many_ids_that_are_left_out_ten_are_named(
     service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
