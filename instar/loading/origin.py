@@ -135,7 +135,8 @@ class _Walk:
         if not _is_text(entry.name):
             self._refuse(path, "its name is not in UTF-8: rename it")
         elif is_folder:
-            self._folder(path, entry.stat(follow_symlinks=False))
+            # On Windows the entry itself does not know the numbers by which a folder is told from others.
+            self._folder(path, os.lstat(path))
         else:
             state = path.stat()
             if stat.S_ISDIR(state.st_mode):
