@@ -6,6 +6,8 @@ import statistics
 import sys
 import textwrap
 from collections import Counter
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -41,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tokens",
-        type=int,
+        type=_positive,
         metavar="N",
         help=f"longest passage (default: what the model reads, at most {_LONGEST})",
     )
@@ -79,11 +81,18 @@ def run(arguments: argparse.Namespace) -> int:
         loader = _Loader(client, arguments)
         if arguments.watch:
             print("watching for changes; Ctrl+C stops", file=sys.stderr)
-            Watch(loader.load).run(origins)
+            Watch(loader.load, loader.is_due).run(origins)
         else:
-            for origin in origins:
+            for origin in chain(origins, filter(loader.is_due, origins)):
                 loader.load(origin, origin.listing())
     return max(loader.codes.values(), default=0)
+
+
+def _positive(text: str) -> int:
+    with suppress(ValueError):
+        if (number := int(text)) > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no number from 1 on: leave it out for what the model reads")
 
 
 class _Loader:
@@ -96,14 +105,30 @@ class _Loader:
         self._model: tuple[str, int, str] | None = None
         self._cutter: Cutter | None = None
         self._latest: Load | None = None
+        self._taken: dict[str, list[tuple[str, str]]] = {}
+        self._due: set[str] = set()
 
     def load(self, origin: Origin, listing: Listing) -> None:
         """Load one folder or file and say what came of it."""
-        # In a watch, others may have written since the latest one.
-        if self._latest is None or self._arguments.watch:
+        if self.is_due(origin):
+            print(f"{origin.name} once more, because an id that it has is free now", file=sys.stderr)
+            self._due.discard(origin.name)
+        # In a watch that goes on, one that has raised counts too.
+        self.codes[origin.name] = 1
+        if self._latest is None:
             dry, replace = self._arguments.dry_run, self._arguments.replace
             self._latest = Load(self._client, self._cut(), self._arguments.collection, dry=dry, replace=replace)
-        self.codes[origin.name] = _load(self._latest, origin, listing, self._arguments)
+        elif self._arguments.watch:
+            self._latest.renew(self._cut())
+        outcome = _run(self._latest, origin, listing)
+        self.codes[origin.name] = _told(outcome, origin, listing, self._arguments)
+        self._taken[origin.name] = outcome.taken
+        freed = {(identity, origin.name) for identity in outcome.gone}
+        self._due |= {name for name, taken in self._taken.items() if not freed.isdisjoint(taken)}
+
+    def is_due(self, origin: Origin) -> bool:
+        """Whether an id that was not written, because another one of these had it, is free since."""
+        return origin.name in self._due
 
     def _cut(self) -> Cutter:
         info = self._client.info()
@@ -114,12 +139,16 @@ class _Loader:
         return self._cutter
 
 
-def _load(load: Load, origin: Origin, listing: Listing, arguments: argparse.Namespace) -> int:
-    """Load one folder or file and say what came of it; returns the exit code."""
+def _run(load: Load, origin: Origin, listing: Listing) -> Outcome:
+    """Load one folder or file, and show how far it is."""
     size = sum(file.size for file in listing.files)
     # The time left is by the mean rate, because passages go in portions, and unchanged files take no time.
     with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, smoothing=0, file=sys.stderr) as bar:
-        outcome = load.run(origin, listing, bar.update)
+        return load.run(origin, listing, bar.update)
+
+
+def _told(outcome: Outcome, origin: Origin, listing: Listing, arguments: argparse.Namespace) -> int:
+    """Say what came of a load; returns the exit code."""
     for identity, reason in outcome.refused:
         print(f"not written: {identity}: {reason}", file=sys.stderr)
     for unread in (*outcome.unreadable, *outcome.textless):
@@ -141,7 +170,8 @@ def _load(load: Load, origin: Origin, listing: Listing, arguments: argparse.Name
     is_empty = not (listing.files or listing.unread)
     if is_empty:
         print(f"{origin.path} has no file that is read: instar load --help lists the formats", file=sys.stderr)
-    print(_summary(outcome, arguments))
+    # Whoever reads the log of a watch reads it while that goes on.
+    print(_summary(outcome, arguments), flush=True)
     return int(is_empty or any((outcome.unreadable, outcome.refused, outcome.repeated, outcome.taken)))
 
 

@@ -43,7 +43,8 @@ class Outcome:
 
     `files` counts those with a text, and `textless` are those that never had one, as `rows_without_text` of tables.
     `kept` are the ids of all passages that the files have, and `lengths` their tokens. A `repeated` id is that of an
-    earlier passage of this load, and a `taken` one that of another load, which is named; neither counts.
+    earlier passage of this load, and a `taken` one that of another load, which is named; neither counts. `gone` are the
+    ids of stored passages that no file has, unless it is one that could not be read.
     """
 
     files: int = 0
@@ -51,6 +52,7 @@ class Outcome:
     written: int = 0
     unchanged: int = 0
     removed: int = 0
+    gone: list[str] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     unreadable: list[Unread] = field(default_factory=list)
     textless: list[Unread] = field(default_factory=list)
@@ -69,8 +71,6 @@ class Comparison:
     ) -> None:
         """Compare with what is `stored` of the origin, most of which may go if it is to `replace` it."""
         self.outcome = Outcome(unreadable=list(listing.unread))
-        # Ids of stored passages that no file has, unless it is one that could not be read. It is known after `changed`.
-        self.gone: list[str] = []
         self._origin = origin
         self._stored = stored
         self._places = {identity: place for place, identity in enumerate(stored)}
@@ -98,7 +98,8 @@ class Comparison:
                 held.clear()
         self._require_most()
         kept, spared = self.outcome.kept, self._spared()
-        self.gone = [one for one, former in self._stored.items() if one not in kept and former.file not in spared]
+        gone = (one for one, former in self._stored.items() if one not in kept and former.file not in spared)
+        self.outcome.gone.extend(gone)
         yield from held
 
     def _spared(self) -> set[str]:
@@ -121,15 +122,29 @@ class Comparison:
             )
 
     def _different(self, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
+        # Of two files with an id, the one that is stored with it keeps it, so that the next run sends nothing.
+        to_come = {file.source for file in self._files}
+        waiting: dict[str, list[Passage]] = defaultdict(list)
         for file in self._files:
-            for passage in cutter.passages(_advancing(self._pieces(file), file.size, advance), file.source):
-                # What an export has there speaks of another load.
-                passage.metadata.pop(_FILE, None)
-                if passage.metadata[_SOURCE] != file.source:
-                    passage.metadata[_FILE] = file.source
-                passage.metadata[LOADED_FROM] = self._origin.name
-                if self._is_different(passage):
+            to_come.discard(file.source)
+            for passage in self._passages(file, cutter, advance):
+                former = self._stored.get(passage.id)
+                if former is not None and former.file in to_come:
+                    waiting[former.file].append(passage)
+                elif self._is_different(passage):
                     yield passage
+            yield from filter(self._is_different, waiting.pop(file.source, ()))
+
+    def _passages(self, file: File, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
+        pieces = self._pieces(file)
+        identities = {piece.identity for piece in pieces if piece.identity is not None}
+        for passage in cutter.passages(_advancing(pieces, file.size, advance), file.source, identities):
+            # What an export has there speaks of another load.
+            passage.metadata.pop(_FILE, None)
+            if passage.metadata[_SOURCE] != file.source:
+                passage.metadata[_FILE] = file.source
+            passage.metadata[LOADED_FROM] = self._origin.name
+            yield passage
 
     def _is_different(self, passage: Passage) -> bool:
         """Whether the service does not have the passage as it is, nor another load its id. It is noted."""

@@ -3,9 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -20,12 +22,13 @@ _SEPARATOR = " > "
 _MARGIN = 2
 # A part of a text with fewer tokens than this share of what fits says nothing alone: the line before a code block, say.
 _FEWEST = 0.125
-# The headings take at most this share of a passage. The lowest ones are kept.
+# The headings take at most this share of each passage of a text that needs several, and the lowest one alone this.
 _MOST_HEADINGS = 0.25
+_MOST_HEADING = 0.5
 # The head row of a table and the fences of code take at most this share of a part that is cut out of them.
 _MOST_AROUND = 0.25
-# Bytes of an id, of which the service takes 512.
-_LONGEST_ID = 400
+# Bytes of an id that the service takes. One that is longer, also by the number of its part, ends in a hash.
+_LONGEST_ID = 512
 _HASH_DIGITS = 12
 # Where a part of a text begins, and what it has.
 _Part = tuple[int, str]
@@ -54,25 +57,26 @@ class Cutter:
         around = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self._around = around + (self._count(prompt) if prompt else 0)
         self._limit = max(limit - self._around, 2 * _MARGIN)
-        self._splitter = cache(partial(MarkdownSplitter.from_huggingface_tokenizer, self._tokenizer))
-        self._plain_splitter = cache(partial(TextSplitter.from_huggingface_tokenizer, self._tokenizer))
+        # One that is made of the tokenizer holds a copy of it, and there is one for each length of headings.
+        self._splitter = partial(MarkdownSplitter.from_callback, self._count)
+        self._plain_splitter = partial(TextSplitter.from_callback, self._count)
 
-    def passages(self, pieces: Iterable[Piece], source: str) -> Iterator[Passage]:
-        """Yield the passages of one file, whose name is `source`."""
+    def passages(
+        self, pieces: Iterable[Piece], source: str, identities: AbstractSet[str] = frozenset()
+    ) -> Iterator[Passage]:
+        """Yield the passages of the file `source`. Its rows have the `identities`, which no part takes."""
         used: dict[str, int] = {}
         for number, piece in enumerate(pieces, 1):
-            headings = self._headings(piece.headings)
-            before = f"{headings}\n\n" if headings else ""
-            capacity = self._limit - (self._count(before) if before else 0) - _MARGIN
+            before, rest = self._headed(piece)
             name = piece.identity
             if name is None:
                 name = _free(self._base(piece, source, number), used)
-            for part, chunk in enumerate(self._parts(piece.text, max(capacity, _MARGIN)), 1):
+            parts = self._parts(rest, max(self._capacity(before), _MARGIN))
+            for chunk, identity in zip(parts, _identities(name, identities), strict=False):
                 text = before + chunk
                 headed = {"heading": _SEPARATOR.join(piece.headings)} if piece.headings else {}
                 # A row may say itself whence it is, as one that another service exports does.
                 metadata = {"source": source, **headed, **piece.metadata}
-                identity = _fitting(name if part == 1 else f"{name}:{part}")
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
     def _parts(self, text: str, capacity: int) -> list[str]:
@@ -121,13 +125,25 @@ class Cutter:
         path = "/".join(filter(None, map(_slug, piece.headings)))
         return f"{source}#{path or number}"
 
-    def _headings(self, headings: tuple[str, ...]) -> str:
-        """The headings in a line, without the highest ones if they are long."""
-        for begin in range(len(headings)):
-            line = _SEPARATOR.join(headings[begin:])
-            if self._count(line) <= _MOST_HEADINGS * self._limit:
-                return line
-        return ""
+    def _headed(self, piece: Piece) -> tuple[str, str]:
+        """The headings as they stand before each part, and the text that is cut.
+
+        Without the highest headings if they are long and the text does not fit with them. The lowest one may be the
+        question that the text answers: if it is too long to stand before each part, the text begins with it.
+        """
+        headings, text = piece.headings, piece.text
+        if not any(headings):
+            return "", text
+        lines = [_SEPARATOR.join(headings[begin:]) for begin in range(len(headings))]
+        shares = [_MOST_HEADINGS] * (len(lines) - 1) + [_MOST_HEADING]
+        fitting = (line for line, share in zip(lines, shares, strict=True) if self._count(line) <= share * self._limit)
+        short, whole = next(fitting, ""), f"{lines[0]}\n\n"
+        if short == lines[0] or self._count(text) <= self._capacity(whole):
+            return whole, text
+        return (f"{short}\n\n", text) if short else ("", f"{headings[-1]}\n\n{text}")
+
+    def _capacity(self, before: str) -> int:
+        return self._limit - self._count(before) - _MARGIN
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
@@ -167,6 +183,14 @@ def _free(name: str, used: dict[str, int]) -> str:
     used[name] = number
     used.setdefault(free, 1)
     return free
+
+
+def _identities(name: str, taken: AbstractSet[str]) -> Iterator[str]:
+    """Yield the ids of the parts of a text: the name, and then the name with each number that no row has there."""
+    yield _fitting(name)
+    for number in count(2):
+        if (numbered := f"{name}:{number}") not in taken:
+            yield _fitting(numbered)
 
 
 def _slug(heading: str) -> str:

@@ -28,6 +28,11 @@ class Load:
         self._replace = replace
         self._owners = Owners(client, collection, ask=not replace)
 
+    def renew(self, cutter: Cutter) -> None:
+        """Cut so from now on, and take it that others may have written since the latest run."""
+        self._cutter = cutter
+        self._owners.forget()
+
     def run(self, origin: Origin, listing: Listing, advance: Advance = int) -> Outcome:
         """Send what has changed in the files and remove what is gone. `advance` is told the bytes that are done.
 
@@ -42,18 +47,17 @@ class Load:
         outcome, changed = comparison.outcome, comparison.changed(self._cutter, advance)
         if self._dry:
             outcome.written = sum(1 for _ in changed)
-            outcome.removed = len(comparison.gone)
+            outcome.removed = len(outcome.gone)
         else:
-            self._bring(comparison, changed)
+            self._bring(outcome, changed)
         self._owners.note((*stored, *outcome.kept), origin.name)
-        self._owners.note(comparison.gone, None)
+        self._owners.note(outcome.gone, None)
         return outcome
 
-    def _bring(self, comparison: Comparison, changed: Iterable[Passage]) -> None:
-        outcome = comparison.outcome
+    def _bring(self, outcome: Outcome, changed: Iterable[Passage]) -> None:
         try:
             self._send(changed, outcome)
-            outcome.removed = self._client.delete_all(comparison.gone, self._collection)
+            outcome.removed = self._client.delete_all(outcome.gone, self._collection)
         except InstarError as error:
             if not outcome.written:
                 raise

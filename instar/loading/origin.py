@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from errno import ELOOP
 from pathlib import Path
 
 from instar.client.errors import InstarError
@@ -58,6 +59,11 @@ class Origin:
         # Unlike those of Path, this answers for a folder that may not be entered, too.
         if not os.path.lexists(path):
             raise _absent(path)
+        try:
+            path.stat()
+        except OSError as error:
+            if error.errno == ELOOP:
+                raise Mistaken(f"{path} is a link that leads to itself: name a folder or a file") from error
         name = name or path.resolve().name
         if not _is_text(name):
             raise Mistaken(f"{os.fsencode(path)!r} has a name that is not in UTF-8: give it another one by --name")
@@ -129,7 +135,8 @@ class _Walk:
         if not _is_text(entry.name):
             self._refuse(path, "its name is not in UTF-8: rename it")
         elif is_folder:
-            self._folder(path, entry.stat(follow_symlinks=False))
+            # On Windows the entry itself does not know the numbers by which a folder is told from others.
+            self._folder(path, os.lstat(path))
         else:
             state = path.stat()
             if stat.S_ISDIR(state.st_mode):

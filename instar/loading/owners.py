@@ -25,6 +25,7 @@ class Owners:
         """`ask` the service; otherwise only what is noted is known."""
         self._client = client
         self._collection = collection
+        self._ask = ask
         self._known: dict[str, str | None] = {}
         self._left = _FEW + 1 if ask else 0
 
@@ -41,6 +42,11 @@ class Owners:
     def note(self, ids: Iterable[str], owner: str | None) -> None:
         """Remember that these ids are the owner's from now on, or nobody's."""
         self._known |= dict.fromkeys(ids, owner)
+
+    def forget(self) -> None:
+        """Ask the service anew, because others may have written. What is noted without asking it stays."""
+        if self._ask:
+            self._known, self._left = {}, _FEW + 1
 
     def _one(self, identity: str) -> str | None:
         try:

@@ -128,10 +128,11 @@ def _piece(row: _Row, number: int) -> Piece:
     if not isinstance(text, str):
         raise Unreadable(f"line {number} has no string in {text_name!r}: write the text in quotes, as one string")
     metadata = {name: value for name, value in row.items() if name not in (text_name, identity_name)}
-    nested = metadata.pop("metadata", None)
+    # One that is no object is a column like others.
+    nested = metadata.pop("metadata") if isinstance(metadata.get("metadata"), dict) else None
     # A corpus of BEIR has the key without a word in it.
     metadata = {name: value for name, value in metadata.items() if value not in ("", None, {})}
-    if isinstance(nested, dict):
+    if nested is not None:
         # The place of a document in an export says nothing of the document.
         place = _PLACE if row.keys() >= _PLACE else frozenset()
         metadata = {name: value for name, value in metadata.items() if name not in place} | nested

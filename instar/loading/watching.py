@@ -18,14 +18,18 @@ _PAUSE_SECONDS, _MOST = 1.0, 0.05
 # A service that is away is asked again after this.
 _RETRY_SECONDS = 10.0
 Loading = Callable[[Origin, Listing], object]
+Asking = Callable[[Origin], bool]
 
 
 class Watch:
     """Looks at origins and loads those that have changed."""
 
-    def __init__(self, load: Loading) -> None:
+    def __init__(self, load: Loading, is_due: Asking = lambda _: False) -> None:
+        """`is_due` says of an origin that it is to be loaded again, although its files are the same."""
         self._load = load
+        self._is_due = is_due
         self._loaded: dict[str, Listing | None] = {}
+        self._left: set[str] = set()
         self._told: dict[str, str] = {}
         self._looking = 0.0
 
@@ -44,8 +48,9 @@ class Watch:
         former = self._loaded.get(origin.name)
         try:
             listing = self._listing(origin)
-            if listing == former:
+            if listing == former and origin.name not in self._left and not self._is_due(origin):
                 return False
+            self._left.discard(origin.name)
             # Whatever changes from now on is another change.
             self._loaded[origin.name] = listing
             self._load(origin, listing)
@@ -55,6 +60,7 @@ class Watch:
                 raise
             if is_away:
                 self._loaded[origin.name] = former
+                self._left.add(origin.name)
             self._tell(origin, f"{error}; it is tried again every {_RETRY_SECONDS:.0f} s" if is_away else str(error))
             return is_away
         self._told.pop(origin.name, None)

@@ -213,6 +213,23 @@ def test_an_id_that_has_moved_to_another_file_is_written(tmp_path: Path) -> None
     assert not second.taken
 
 
+def test_an_id_stays_with_the_file_that_is_stored_with_it_while_that_has_it(tmp_path: Path) -> None:
+    service, docs = Service(), tmp_path / "docs"
+    x = {"id": "x", "text": "the first x"}
+    b = write(docs / "b.jsonl", x, *ROWS[:5])
+    load(service, docs)
+    write(docs / "a.jsonl", {"id": "x", "text": "another x"}, *ROWS[5:9])
+    (outcome,) = load(service, docs)
+    assert (counts(outcome), outcome.repeated) == ((4, 6, 0), ["x"])
+    (outcome,) = load(service, docs)
+    assert (counts(outcome), outcome.repeated) == ((0, 10, 0), ["x"])
+    write(b, *ROWS[:5])
+    assert counts(load(service, docs)[0]) == (1, 9, 0)
+    write(b, x, *ROWS[:5])
+    assert counts(load(service, docs)[0]) == (0, 10, 0)
+    assert service.stored["x"]["text"] == "another x"
+
+
 EXPORT = [
     {
         "id": "guide#home",
@@ -223,6 +240,17 @@ EXPORT = [
     },
     {"id": "by-hand", "collection": "default", "text": "Two", "metadata": {"collection": "mine"}, "cursor": 2},
 ]
+
+
+def test_an_export_of_passages_loses_no_text_where_the_model_reads_less(tmp_path: Path) -> None:
+    texts = [" ".join(f"{name}{number}" for number in range(150)) for name in "abc"]
+    rows = [{"id": identity, "text": text} for identity, text in zip(["g#a", "g#a:2", "g#a:3"], texts, strict=True)]
+    service = Service()
+    (outcome,) = load(service, write(tmp_path / "export.ndjson", *rows))
+    assert not outcome.repeated
+    assert sorted(" ".join(row["text"] for row in service.stored.values()).split()) == sorted(" ".join(texts).split())
+    assert {"g#a", "g#a:4", "g#a:2", "g#a:2:2", "g#a:3"} < set(service.stored)
+    assert all(service.stored[row["id"]]["text"] in row["text"] for row in rows)
 
 
 def test_rows_keep_their_metadata_and_are_known_again_by_their_file(tmp_path: Path) -> None:

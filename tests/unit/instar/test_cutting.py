@@ -1,5 +1,6 @@
 """Passages fit into what the model reads, lose no word, and keep their ids when other parts of the text change."""
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,10 @@ from instar.loading.markdown import pieces
 from instar.loading.piece import Piece
 
 
-def tokenizer() -> str:
+def tokenizer(vocabulary: int = 3) -> str:
     """One that counts words, and puts a token before and after them."""
-    words = Tokenizer(WordLevel({"[U]": 0, "[B]": 1, "[E]": 2}, unk_token="[U]"))
+    names = ["[U]", "[B]", "[E]", *map(str, range(3, vocabulary))]
+    words = Tokenizer(WordLevel({name: number for number, name in enumerate(names)}, unk_token="[U]"))
     words.pre_tokenizer = Whitespace()
     words.post_processor = TemplateProcessing("[B] $A [E]", special_tokens=[("[B]", 1), ("[E]", 2)])
     return str(words.to_str())
@@ -148,8 +150,28 @@ def test_two_sections_of_one_name_have_two_ids() -> None:
 
 @pytest.mark.parametrize("headings", [("x " * 30,), ("top " * 30, "low")])
 def test_long_headings_leave_room_for_the_text(headings: tuple[str, ...]) -> None:
-    (_, text, _) = cut(Piece(headings, "one two three"))[0]
+    *_, (_, text, _) = cut(Piece(headings, "one two three"))
     assert text.endswith("one two three")
+    assert text.startswith(("low", "x x"))
+
+
+QUESTION = "How do I send back a parcel that was damaged on its way to me?"
+
+
+def test_all_headings_stand_before_a_text_that_fits_with_them() -> None:
+    headings = ("Questions", QUESTION)
+    ((_, text, _),) = cut(Piece(headings, "By post."), 32)
+    assert text == f"Questions > {QUESTION}\n\nBy post."
+
+
+@pytest.mark.parametrize(("limit", "times"), [(40, 3), (24, 1)])
+def test_a_long_question_stands_before_each_part_of_its_answer_or_once(limit: int, times: int) -> None:
+    answer = "Call us, and we send you a label. " * 6
+    texts = [text for _, text, _ in cut(Piece(("Questions", QUESTION), answer), limit)]
+    assert texts[0].startswith(QUESTION)
+    assert [text.count(QUESTION) for text in texts[:times]] == [1] * times
+    assert sum(text.count("Call us") for text in texts) == 6
+    assert not any("Questions" in text for text in texts)
 
 
 def test_a_row_keeps_its_id() -> None:
@@ -157,6 +179,15 @@ def test_a_row_keeps_its_id() -> None:
         "row-7",
         "row-7:2",
     ]
+
+
+@pytest.mark.parametrize("length", [401, 512])
+def test_a_row_keeps_an_id_that_the_service_takes_and_its_parts_have_ids_that_it_takes(length: int) -> None:
+    row = "é" * (length // 2) + "e" * (length % 2)
+    first, *others = [identity for identity, _, _ in cut(Piece((), "a b c. " * 24, identity=row))]
+    assert first == row
+    assert len(set(others)) > 1
+    assert all(len(identity.encode()) <= 512 for identity in others)
 
 
 def test_a_counted_section_takes_no_id_that_a_heading_has() -> None:
@@ -171,3 +202,11 @@ def test_a_row_keeps_what_it_says_of_its_source_and_heading() -> None:
     row = Piece(("T",), "text", "row-7", {"source": "handbook.md", "heading": "Closing"})
     (passage,) = Cutter(tokenizer(), 24, "").passages([row], "rows.csv")
     assert passage.metadata == {"source": "handbook.md", "heading": "Closing"}
+
+
+def test_headings_of_many_lengths_take_no_copies_of_the_vocabulary() -> None:
+    cutter = Cutter(tokenizer(vocabulary=50_000), 512, "")
+    sections = [Piece(("word " * number,), "text " * 600) for number in range(100)]
+    before = psutil.Process().memory_info().rss
+    assert len(list(cutter.passages(sections, "g"))) == 200
+    assert psutil.Process().memory_info().rss - before < 50 << 20

@@ -1,5 +1,6 @@
 """`instar load` says what it leaves out by its exit code, and cuts for the model that answers now."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +44,28 @@ def test_a_path_that_is_not_there_is_a_wrong_argument(
     assert not service.asked
 
 
+def test_a_link_that_leads_to_itself_is_a_wrong_argument(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path, more in ((loop, ()), (loop, ("--name", "docs")), (loop / "docs", ())):
+        assert load(path, *more) == 2
+        assert capsys.readouterr().err.startswith(f"{path} is ")
+    assert not service.asked
+
+
+@pytest.mark.parametrize("tokens", ["0", "-5", "many"])
+def test_a_number_of_tokens_is_from_1_on(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str], tokens: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        load(page(tmp_path / "page.md", "Home"), "--tokens", tokens)
+    assert stopped.value.code == 2
+    assert f"{tokens} is no number from 1 on: leave it out" in capsys.readouterr().err
+    assert not service.asked
+
+
 def test_of_many_ids_that_are_left_out_ten_are_named(
     service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +80,56 @@ def test_of_many_ids_that_are_left_out_ten_are_named(
         f"20 ids come twice, and the first counts, as {', '.join(f'c{number}' for number in range(10))}: give" in said
     )
     assert len(service.stored) == 120
+
+
+MOVED = {"id": "moved", "text": "a row that moves"}
+
+
+def test_a_row_that_moves_to_a_file_that_is_loaded_before_is_written(service: Service, tmp_path: Path) -> None:
+    a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
+    assert load(a, b) == 0
+    write(a, *ROWS[:3], MOVED)
+    write(b, *ROWS[3:6])
+    assert load(a, b) == 0
+    assert service.stored["moved"]["metadata"]["loaded_from"] == "a.jsonl"
+    assert set(service.sent.values()) == {1, 2}
+
+
+@pytest.mark.parametrize("more", [(), ("--replace",)])
+def test_in_a_watch_such_a_row_is_written_once_its_id_is_free(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
+
+    def owner() -> object:
+        return service.stored["moved"]["metadata"]["loaded_from"]
+
+    def taken() -> None:
+        assert owner() == "b.jsonl"
+        write(b, *ROWS[3:6])
+
+    def break_off() -> None:
+        # The network is out when the turn of `a.jsonl` comes.
+        service.writes_left = 0
+
+    def come_back() -> None:
+        assert "moved" not in service.stored
+        service.writes_left = 1
+
+    begin = partial(write, a, *ROWS[:3], MOVED)
+    between(monkeypatch, begin, taken, break_off, come_back, int)
+    assert load(a, b, "--watch", *more) == 0
+    assert owner() == "a.jsonl"
+
+
+def test_in_a_watch_that_replaces_two_files_take_no_id_from_each_other(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", *ROWS[2:6])
+    between(monkeypatch, lambda: write(b, *ROWS[2:7]), lambda: write(a, *ROWS[1:3]), int)
+    assert load(a, b, "--watch", "--replace") == 1
+    assert service.stored["r2"]["metadata"]["loaded_from"] == "a.jsonl"
+    assert capsys.readouterr().err.count("as r2 of a.jsonl") == 2
 
 
 def test_what_is_left_out_makes_the_exit_code_1(
@@ -101,6 +174,33 @@ def test_a_watch_cuts_for_the_model_that_answers_then(
     assert load(path, "--watch") == 0
     assert service.asked["/tokenizer"] == 2
     assert len(service.stored) > 3
+
+
+@pytest.mark.parametrize("text", ["Nothing that was here before.", "The text of Home, which fails."])
+def test_a_watch_whose_last_load_failed_ends_with_1(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = page(tmp_path / "page.md", "Home")
+
+    def change() -> None:
+        path.write_text(text)
+        service.writes_left = 0
+
+    between(monkeypatch, change, int)
+    assert load(path, "--watch") == 1
+
+
+def test_the_log_of_a_watch_has_each_load_at_once(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, log = page(tmp_path / "page.md", "Home"), tmp_path / "log"
+    logged: list[str] = []
+    between(monkeypatch, lambda: logged.append(log.read_text()))
+    with log.open("w") as opened:
+        monkeypatch.setattr(sys, "stdout", opened)
+        load(path, "--watch")
+    assert "1 passages of 1 files" in logged[0]
+    assert service.stored
 
 
 def test_a_watch_begins_when_the_service_comes(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,26 @@ def test_files_that_cannot_be_looked_at_are_named(folder: Path, monkeypatch: pyt
     listing = Origin.of(folder).listing()
     assert sources(listing) == ["docs/index.md"]
     assert [unread.source for unread in listing.unread] == ["docs/guide/start.md"]
+
+
+class NumberlessEntry:
+    """An entry of a folder on Windows, which says 0 for the numbers of its file."""
+
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        self.name, self.is_dir, self.is_symlink = entry.name, entry.is_dir, entry.is_symlink
+
+    def stat(self, **_: bool) -> os.stat_result:
+        return os.stat_result([0] * 10)
+
+
+def test_folders_are_told_from_each_other_where_entries_do_not_know_their_numbers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "page.md").write_text("Three.")
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: nullcontext(map(NumberlessEntry, scandir(path))))
+    assert sources(Origin.of(folder).listing()) == ["docs/guide/start.md", "docs/index.md", "docs/other/page.md"]
 
 
 def test_a_whole_folder_that_cannot_be_opened_covers_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

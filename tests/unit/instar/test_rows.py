@@ -75,6 +75,13 @@ def test_an_export_gives_the_metadata_of_its_documents_and_not_its_own() -> None
     assert piece.metadata == {"collection": "stamps"}
 
 
+def test_a_column_of_metadata_that_is_no_object_is_metadata() -> None:
+    (piece,) = of_csv("id,text,metadata\na,One.,draft\n")
+    assert piece.metadata == {"metadata": "draft"}
+    listed, nothing = of_json_lines('{"text": "One.", "metadata": ["draft"]}\n{"text": "Two.", "metadata": null}')
+    assert (listed.metadata, nothing.metadata) == ({"metadata": ["draft"]}, {})
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_quotation_of_which_no_quote_is_doubled_early_is_stored_whole(delimiter: str) -> None:
     text = 'He said "hi, you; there" and left.'
