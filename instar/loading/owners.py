@@ -14,8 +14,8 @@ LOADED_FROM = "loaded_from"
 _FEW = 32
 # Documents that are read by a request.
 _PAGE = 1000
-# No document has the id, or no address, or none can have it: then the write is refused, too, and says why.
-_NONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+# No address has the id, or none can have it: then the write is refused, too, and says why.
+_IMPOSSIBLE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class Owners:
@@ -52,7 +52,8 @@ class Owners:
         try:
             metadata = self._client.document(identity, self._collection).get("metadata", {})
         except Refused as refused:
-            if refused.status in _NONE:
+            # A 404 without a type is that of a proxy whose service is away: it says nothing of documents.
+            if refused.status in _IMPOSSIBLE or refused.type == "not_found":
                 return None
             raise
         return str(metadata[LOADED_FROM]) if LOADED_FROM in metadata else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from instar.client import Instar
+from instar.client import Instar, Refused
 from instar.loading.comparing import Comparison, Stored
 from instar.loading.cutting import Cutter
 from instar.loading.origin import Mistaken, Origin
@@ -113,3 +113,9 @@ def test_what_another_model_cuts_anew_is_sent_when_half_is_read(tmp_path: Path, 
     size = sum(path.stat().st_size for path in folder.iterdir())
     _, read = next(progress(service, folder, after))
     assert read < 0.55 * size
+
+
+def test_a_404_of_a_proxy_does_not_say_that_nobody_has_an_id() -> None:
+    away = httpx.MockTransport(lambda _: httpx.Response(404, text="404 page not found"))
+    with Instar("http://there", transport=away) as client, pytest.raises(Refused):
+        Owners(client, "notes").of("a.md#b", "a.md")
