@@ -17,6 +17,7 @@ EXTRAS = {
     "instar/langchain.py": "langchain",
     "instar/llama_index/": "llama-index",
     "instar/loading/converting.py": "load",
+    "instar/loading/literal.py": "load",
     "instar/loading/rst.py": "load",
     "service/generations/maps/projection.py": "map",
     "service/index/pgvector/": "postgresql",
