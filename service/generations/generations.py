@@ -147,6 +147,8 @@ class Generations(LoadedGenerations):
         if active is None or not complete(active.index):
             return record
         switched = self.active is None or self.active.number != active.number
+        # In this order each of them is among the loaded ones at every moment.
+        self.retained = (*([self.active] if self.active else []), *self.retained)
         self.active = active
         self.retained = tuple(
             former for record in records if record.state == "retained" and (former := loaded[record.number]) is not None

@@ -81,7 +81,9 @@ class Cache:
     def names(self) -> list[str]:
         """The names of all entries, whole or damaged."""
         return [
-            path.name for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(files.INCOMING)
+            path.name
+            for path in self._folder.iterdir()
+            if path.is_dir() and path.name != files.OF_FILE_SYSTEM and not path.name.startswith(files.INCOMING)
         ]
 
     def forget(self, name: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 # How the names of files and folders begin while they are being written or deleted.
 INCOMING = ".incoming-"
 # A folder that belongs to root at the top of each ext4 volume.
-_OF_FILE_SYSTEM = "lost+found"
+OF_FILE_SYSTEM = "lost+found"
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def empty_folder(path: Path) -> None:
     for child in list(path.iterdir()) if path.exists() else []:
         if not child.is_dir() or child.is_symlink():
             child.unlink()
-        elif child.name != _OF_FILE_SYSTEM:
+        elif child.name != OF_FILE_SYSTEM:
             shutil.rmtree(child)
     with suppress(OSError):
         path.rmdir()

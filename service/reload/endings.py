@@ -60,7 +60,7 @@ class Endings:
                 log.error("what became of reload %s cannot be read yet: %s", job.id, error)
                 await asyncio.sleep(_AGAIN)
                 continue
-            if active is None or active.model != job.checkpoint:
+            if active is None or not job.is_done_by(active):
                 break
             job.generation = active.number
             return True

@@ -107,6 +107,10 @@ class Job(BaseModel):
         number = None if former.state == "released" else former.number
         return cls(model=former.model, force=True, by=by, brings_back=number)
 
+    def is_done_by(self, active: GenerationRecord) -> bool:
+        """Whether that active generation is the one that the job was to lead to."""
+        return active.model == self.checkpoint and self.brings_back in (None, active.number)
+
     def forget_queries(self, known: Callable[[str, str], bool]) -> bool:
         """Leave out the queries, each with its collection, that are not `known`. Returns whether there were any."""
         named = None if self.judged is None else self.judged.naming(known)

@@ -110,7 +110,7 @@ class Reloads:
         active = self._generations.acquire()
         if job.kind == "reranker" and self._reranking.is_active(job):
             await self._end(job, "done")
-        elif job.kind == "dense" and job.checkpoint == active.model:
+        elif job.kind == "dense" and job.is_done_by(active.record):
             # The crash came after the activation and before the job's record of it.
             job.generation = active.number
             await self._end(job, "done")
@@ -275,7 +275,7 @@ class Reloads:
             return
         checkpoint = await self._stages.install(job)
         active = self._generations.acquire()
-        if checkpoint.id == active.model:
+        if job.is_done_by(active.record):
             job.generation = active.number
             await self._end(job, "done", f"{checkpoint.id} is active already")
             return

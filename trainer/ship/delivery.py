@@ -59,7 +59,7 @@ def generations(url: str, *, key: str | None) -> dict[str, int]:
             listed = _accepted(client.get("/admin/generations"))["generations"]
     except (httpx.HTTPError, NotTaken):
         return {}
-    searched = [each for each in listed if each["state"] in ("active", "retained")]
+    searched = [each for each in listed if each["state"] in ("active", "retained") and each.get("loaded", True)]
     return {each["model"]: each["generation"] for each in sorted(searched, key=lambda each: int(each["generation"]))}
 
 

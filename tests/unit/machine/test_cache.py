@@ -91,3 +91,10 @@ def test_a_file_that_somebody_left_is_no_entry(tmp_path: Path) -> None:
     for name in cache.names():
         cache.forget(name)
     assert [path.name for path in tmp_path.iterdir()] == [".DS_Store"]
+
+
+def test_what_a_file_system_keeps_at_its_top_is_no_entry(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    keep(cache, "content")
+    (tmp_path / "lost+found").mkdir()
+    assert cache.names() == ["entry"]
