@@ -22,16 +22,21 @@ class OwnerLost(PermissionError):
     """A changed file would not belong to whom the file belongs."""
 
 
+class LockClosed(OSError):
+    """The lock beside a file is there and cannot be opened. It is the `filename` of the error."""
+
+
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Wait until no other process changes the file, and keep all others off it until the block ends.
 
-    Raises OwnerLost if this user could not replace the file, and OSError if the lock beside it cannot be had.
+    Raises OwnerLost if this user could not replace the file, LockClosed if the lock beside it cannot be opened, and
+    OSError if it cannot be made.
     """
     status = _status(path)
     if status is not None and os.geteuid() not in (_ROOT, status.st_uid):
         raise OwnerLost
-    descriptor = _opened(path.with_name(f".{path.name}.lock"))
+    descriptor = _opened(path.with_name(f".{path.name}.lock"), status or path.parent.stat())
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -57,13 +62,16 @@ def replace_owned(path: Path, content: str) -> None:
             file.write(content)
 
 
-def _opened(lock: Path) -> int:
-    """Open the file of the lock; a new one goes to the owner of its folder, who has to open it, too."""
+def _opened(lock: Path, whose: os.stat_result) -> int:
+    """Open the file of the lock; a new one goes to the owner of the file that it guards, who has to open it, too."""
     try:
         descriptor = os.open(lock, _NEW, 0o600)
     except FileExistsError:
-        return os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
-    _give(descriptor, lock.parent.stat(), must=False)
+        try:
+            return os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError as error:
+            raise LockClosed(error.errno, error.strerror, str(lock)) from error
+    _give(descriptor, whose, must=False)
     return descriptor
 
 

@@ -95,10 +95,25 @@ def test_root_leaves_the_keys_to_the_user_of_the_service(path: Path) -> None:
     keyring.create(path, "a", ["search"], Limits())
     lock = path.with_name(".keys.json.lock")
     assert permissions(path) == permissions(lock) == (4242, 4243, 0o600)
+    # The folder may be root's, and a group's that the service is in.
+    lock.unlink()
+    os.chown(path.parent, 0, 4243)
     os.chown(path, 4242, 4244)
     path.chmod(0o640)
     keyring.revoke(path, "a")
     assert permissions(path) == (4242, 4244, 0o640)
+    assert permissions(lock) == (4242, 4244, 0o600)
+
+
+def test_a_lock_that_cannot_be_opened_is_named(path: Path) -> None:
+    keyring.create(path, "a", ["search"], Limits())
+    lock = path.with_name(".keys.json.lock")
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    with pytest.raises(
+        KeyFileError, match=rf"^{lock} cannot be opened .* give it to the owner of {path}, or delete it"
+    ):
+        keyring.revoke(path, "a")
 
 
 def test_a_file_that_the_service_could_not_read_any_more_is_not_written(
