@@ -262,7 +262,10 @@ def _changing(path: Path) -> Iterator[None]:
             " nobody changes keys"
         ) from error
     except OSError as error:
-        raise KeyFileError(f"{path} cannot be written ({error.strerror}): let this user write there") from error
+        raise KeyFileError(
+            f"{path} cannot be written ({error.strerror}): let this user write there, or run `instar key` as the user"
+            " of the service"
+        ) from error
 
 
 def _write(path: Path, keys: list[Key]) -> None:
