@@ -85,11 +85,19 @@ def test_of_many_ids_that_are_left_out_ten_are_named(
 MOVED = {"id": "moved", "text": "a row that moves"}
 
 
-def test_a_row_that_moves_to_a_file_that_is_loaded_before_is_written(service: Service, tmp_path: Path) -> None:
+def test_a_row_that_moves_to_a_file_that_is_loaded_before_is_written(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
     assert load(a, b) == 0
     write(a, *ROWS[:3], MOVED)
     write(b, *ROWS[3:6])
+    capsys.readouterr()
+    load(a, b, "--dry-run")
+    said = capsys.readouterr()
+    # Nothing is free yet, and what would be written is counted once.
+    assert said.out.count("passages of") == 2
+    assert "a.jsonl would be loaded once more" in said.err
     assert load(a, b) == 0
     assert service.stored["moved"]["metadata"]["loaded_from"] == "a.jsonl"
     assert set(service.sent.values()) == {1, 2}
