@@ -124,7 +124,12 @@ class _Loader:
         self.codes[origin.name] = _told(outcome, origin, listing, self._arguments)
         self._taken[origin.name] = outcome.taken
         freed = {(identity, origin.name) for identity in outcome.gone}
-        self._due |= {name for name, taken in self._taken.items() if not freed.isdisjoint(taken)}
+        due = {name for name, taken in self._taken.items() if not freed.isdisjoint(taken)}
+        if self._arguments.dry_run:
+            for name in sorted(due):
+                print(f"{name} would be loaded once more, because an id that it has would be free", file=sys.stderr)
+        else:
+            self._due |= due
 
     def is_due(self, origin: Origin) -> bool:
         """Whether an id that was not written, because another one of these had it, is free since."""

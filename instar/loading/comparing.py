@@ -43,8 +43,9 @@ class Outcome:
 
     `files` counts those with a text, and `textless` are those that never had one, as `rows_without_text` of tables.
     `kept` are the ids of all passages that the files have, and `lengths` their tokens. A `repeated` id is that of an
-    earlier passage of this load, and a `taken` one that of another load, which is named; neither counts. `gone` are the
-    ids of stored passages that no file has, unless it is one that could not be read.
+    earlier passage of this load, or of one stored of a file that cannot be read, and a `taken` one that of another
+    load, which is named; neither counts. `gone` are the ids of stored passages that no file has, unless it is one that
+    could not be read.
     """
 
     files: int = 0
@@ -71,6 +72,7 @@ class Comparison:
     ) -> None:
         """Compare with what is `stored` of the origin, most of which may go if it is to `replace` it."""
         self.outcome = Outcome(unreadable=list(listing.unread))
+        self._unread = {one.source for one in listing.unread}
         self._origin = origin
         self._stored = stored
         self._places = {identity: place for place, identity in enumerate(stored)}
@@ -104,8 +106,7 @@ class Comparison:
 
     def _spared(self) -> set[str]:
         """The files with stored passages that cannot be read."""
-        unread = {one.source for one in self.outcome.unreadable}
-        return {file for file in self._places_of if is_below(file, unread)}
+        return {file for file in self._places_of if is_below(file, self._unread)}
 
     def _is_sure(self) -> bool:
         """Whether most of the stored texts stay, or need not. It remains sure once it is."""
@@ -155,7 +156,7 @@ class Comparison:
                 self._staying.keep([self._places[passage.id]])
             else:
                 self._staying.read(passage.text)
-        if passage.id in outcome.kept:
+        if passage.id in outcome.kept or self._is_spared(passage, former):
             outcome.repeated.append(passage.id)
             return False
         owner = self._owners.of(passage.id, self._origin.name) if former is None else None
@@ -169,6 +170,12 @@ class Comparison:
             return False
         outcome.examples = outcome.examples or [passage]
         return True
+
+    def _is_spared(self, passage: Passage, former: Stored | None) -> bool:
+        """Whether the id stays with another file, because that cannot be read now and may have it still."""
+        if former is None or former.file == passage.metadata.get(_FILE, passage.metadata[_SOURCE]):
+            return False
+        return is_below(former.file, self._unread)
 
     def _pieces(self, file: File) -> Sequence[Piece]:
         """The pieces of a file, none if it cannot be read or has no text, which is noted."""
@@ -193,6 +200,7 @@ class Comparison:
 
     def _spare(self, file: File, reason: str) -> Sequence[Piece]:
         self.outcome.unreadable.append(Unread(file.path, file.source, reason))
+        self._unread.add(file.source)
         self._staying.keep(self._places_of.get(file.source, ()))
         return []
 

@@ -18,6 +18,8 @@ _NOTES = re.compile(
     r"\b(admonition|callout|footnotes?|note|tip|hint|important|warning|caution|attention|danger|topic)\b"
 )
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+# Classes of the links of documentation from a heading to itself.
+_ANCHORS = re.compile("headerlink|anchor|hash-link")
 _WORD = re.compile(r"\w")
 # Some servers put a whole page into a form. One without these only asks for something.
 _SAYING = ("p", *_HEADINGS, "article")
@@ -80,10 +82,21 @@ def _names_itself(encoding: str | None) -> bool:
 
 
 def _unwrap_questions(main: Any) -> None:
-    """Leave the words alone of buttons around and within headings, as of those that open the answer below."""
-    for button in main.find_all("button"):
-        if button.find_parent(_HEADINGS) or button.find(_HEADINGS):
+    """Leave the words alone of buttons around headings, and of those that hold one: they open the answer below."""
+    for heading in main.find_all(_HEADINGS):
+        around = heading.find_parent("button")
+        for button in [around] if around else heading.find_all("button") if _is_in_buttons(heading) else []:
             button.unwrap()
+
+
+def _is_in_buttons(heading: Any) -> bool:
+    """Whether the words of a heading stand in buttons, but for those of a link that follows. Others have their own."""
+    said = [text for text in heading.strings if _WORD.search(text)]
+    return (
+        bool(said)
+        and said[0].find_parent("button") is not None
+        and all(text.find_parent("button") or text.find_parent("a", class_=_ANCHORS) for text in said)
+    )
 
 
 def _is_note(element: Any) -> bool:
@@ -92,7 +105,7 @@ def _is_note(element: Any) -> bool:
 
 def _remove_anchors(main: Any) -> None:
     """Remove the links of documentation from each heading to itself, unless its own words are in one."""
-    for link in reversed(main.find_all("a", class_=re.compile("headerlink|anchor|hash-link"))):
+    for link in reversed(main.find_all("a", class_=_ANCHORS)):
         said = link.get_text()
         heading = link.find_parent(_HEADINGS)
         if not _WORD.search(said) or (heading and len(_WORD.findall(heading.get_text())) > len(_WORD.findall(said))):

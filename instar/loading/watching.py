@@ -83,7 +83,10 @@ class Watch:
 def _is_away(error: InstarError) -> bool:
     """Whether the service may take later what it does not take now."""
     cause = error.__cause__ if isinstance(error, Stopped) else error
-    return isinstance(cause, NotReached) or (
-        isinstance(cause, Refused)
-        and (cause.status == HTTPStatus.TOO_MANY_REQUESTS or cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+    if not isinstance(cause, Refused):
+        return isinstance(cause, NotReached)
+    # A proxy whose service is away answers 404 in its own words.
+    is_of_proxy = cause.status == HTTPStatus.NOT_FOUND and cause.type is None
+    return (
+        is_of_proxy or cause.status == HTTPStatus.TOO_MANY_REQUESTS or cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     )

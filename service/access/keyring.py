@@ -19,7 +19,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from service.errors import InstarError
-from service.machine.owned_file import OwnerLost, one_at_a_time, replace_owned
+from service.machine.owned_file import LockClosed, OwnerLost, one_at_a_time, replace_owned
 
 log = logging.getLogger(__name__)
 
@@ -256,8 +256,16 @@ def _changing(path: Path) -> Iterator[None]:
             f"{path} belongs to another user or group, who could not read it any more once it is changed here: run"
             " `instar key` as the user of the service, or as root"
         ) from error
+    except LockClosed as error:
+        raise KeyFileError(
+            f"{error.filename} cannot be opened ({error.strerror}): give it to the owner of {path}, or delete it while"
+            " nobody changes keys"
+        ) from error
     except OSError as error:
-        raise KeyFileError(f"{path} cannot be written ({error.strerror}): let this user write there") from error
+        raise KeyFileError(
+            f"{path} cannot be written ({error.strerror}): let this user write there, or run `instar key` as the user"
+            " of the service"
+        ) from error
 
 
 def _write(path: Path, keys: list[Key]) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from service.machine.files import replacing_file
 
@@ -22,16 +23,23 @@ class OwnerLost(PermissionError):
     """A changed file would not belong to whom the file belongs."""
 
 
+class LockClosed(OSError):
+    """The lock beside a file is there and cannot be opened. It is the `filename` of the error."""
+
+
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Wait until no other process changes the file, and keep all others off it until the block ends.
 
-    Raises OwnerLost if this user could not replace the file, and OSError if the lock beside it cannot be had.
+    Raises OwnerLost if this user could not replace the file, LockClosed if the lock beside it cannot be opened, and
+    OSError if it cannot be made.
     """
     status = _status(path)
-    if status is not None and os.geteuid() not in (_ROOT, status.st_uid):
-        raise OwnerLost
-    descriptor = _opened(path.with_name(f".{path.name}.lock"))
+    if status is not None:
+        # A file system may map owners, so a file that is made there says whose it would be.
+        with TemporaryFile(dir=path.parent) as trial:
+            _give(trial.fileno(), status, must=True)
+    descriptor = _opened(path.with_name(f".{path.name}.lock"), status or path.parent.stat())
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -57,13 +65,16 @@ def replace_owned(path: Path, content: str) -> None:
             file.write(content)
 
 
-def _opened(lock: Path) -> int:
-    """Open the file of the lock; a new one goes to the owner of its folder, who has to open it, too."""
+def _opened(lock: Path, whose: os.stat_result) -> int:
+    """Open the file of the lock; a new one goes to the owner of the file that it guards, who has to open it, too."""
     try:
         descriptor = os.open(lock, _NEW, 0o600)
     except FileExistsError:
-        return os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
-    _give(descriptor, lock.parent.stat(), must=False)
+        try:
+            return os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError as error:
+            raise LockClosed(error.errno, error.strerror, str(lock)) from error
+    _give(descriptor, whose, must=False)
     return descriptor
 
 

@@ -1,10 +1,14 @@
 """The standard output of a command, whose reader may have seen enough before the command is at its end."""
 
+import errno
 import io
 import os
 import select
 import sys
 from collections.abc import Callable
+from typing import TextIO
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def printed(run: Callable[[], int]) -> int:
@@ -17,11 +21,15 @@ def printed(run: Callable[[], int]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = run()
-    except BrokenPipeError:
+    except OSError as error:
         # It may be another pipe, such as one to a process of the command's own.
-        if _has_reader():
+        if isinstance(error, BrokenPipeError) and not _has_reader():
+            _drop(sys.stdout)
+        # Commands say of their own files themselves that a disk is full, and not that one is broken.
+        elif error.errno in _FULL:
+            _complain(error)
+        elif error.errno != errno.EIO or _is_written():
             raise
-        _drop()
         return 1
     except SystemExit:
         # The help of a command ends so.
@@ -42,11 +50,21 @@ def _is_written() -> bool:
     try:
         sys.stdout.flush()
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            print(f"the output cannot be written ({error.strerror}): make room, or send it elsewhere", file=sys.stderr)
-        _drop()
+        if isinstance(error, BrokenPipeError):
+            _drop(sys.stdout)
+        else:
+            _complain(error)
         return False
     return True
+
+
+def _complain(error: OSError) -> None:
+    """Say that the output cannot be written, unless the errors go there, too."""
+    _drop(sys.stdout)
+    try:
+        print(f"the output cannot be written ({error.strerror}): make room, or send it elsewhere", file=sys.stderr)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def _has_reader() -> bool:
@@ -56,6 +74,6 @@ def _has_reader() -> bool:
     return not output.poll(0)
 
 
-def _drop() -> None:
+def _drop(output: TextIO) -> None:
     """Let the rest of the buffer go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())

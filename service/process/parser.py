@@ -1,6 +1,7 @@
 """A parser of arguments that names the nearest flag for one that there is not, and takes settings as flags."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -29,6 +30,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End the process with the code 2."""
         self.exit(2, f"{message}; {self.prog} --help says what there is\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help as `print` does: argparse says nothing of an output that cannot be written."""
+        if file is not None and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a value that is none of the action's choices by the nearest one, or by all of them."""

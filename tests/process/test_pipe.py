@@ -1,5 +1,6 @@
 """The output of a command can be cut off, as `head` does, without a traceback."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -31,12 +32,27 @@ def test_help_can_be_cut_off_as_well(arguments: list[str]) -> None:
     assert cut_off(["-m", "instar", *arguments], 0) == (1, b"")
 
 
-def test_an_output_that_cannot_be_written_is_said() -> None:
-    command = [sys.executable, "-m", "instar", "--help"]
+@pytest.mark.parametrize("more", [{}, {"PYTHONUNBUFFERED": "1"}])
+@pytest.mark.parametrize(
+    "arguments", [["-c", TALKING, str(MUCH)], ["-m", "instar", "--help"], ["-m", "instar", "load", "--help"]]
+)
+def test_an_output_that_cannot_be_written_is_said(arguments: list[str], more: dict[str, str]) -> None:
+    command, env = [sys.executable, *arguments], buffered() | more
     with Path("/dev/full").open("wb") as full:
-        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=buffered(), check=False)
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=env, check=False)
+        # Nobody can be told where the errors go there, too.
+        silent = subprocess.run(command, stdout=full, stderr=full, env=env, check=False)
     said = "the output cannot be written (No space left on device): make room, or send it elsewhere\n"
     assert (ran.returncode, ran.stderr.decode()) == (1, said)
+    assert silent.returncode == 1
+
+
+def test_a_disk_that_is_broken_is_not_the_output_where_that_can_be_written() -> None:
+    def read() -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        printed(read)
 
 
 def test_a_pipe_that_is_not_the_output_is_no_reader_that_has_seen_enough() -> None:

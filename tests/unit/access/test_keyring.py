@@ -1,5 +1,6 @@
 """Keys are stored as hashes, found in constant time and revoked at once; each may ask as much as its limits allow."""
 
+import errno
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from service.access import keyring
 from service.access.keyring import Key, KeyFileError, Keyring, Limits, Scope
 from service.access.limits import RateLimits
 from service.errors import LimitReached
+from service.machine import owned_file
 
 
 @pytest.fixture
@@ -95,10 +97,29 @@ def test_root_leaves_the_keys_to_the_user_of_the_service(path: Path) -> None:
     keyring.create(path, "a", ["search"], Limits())
     lock = path.with_name(".keys.json.lock")
     assert permissions(path) == permissions(lock) == (4242, 4243, 0o600)
+    # The folder may be root's, and a group's that the service is in.
+    lock.unlink()
+    os.chown(path.parent, 0, 4243)
     os.chown(path, 4242, 4244)
     path.chmod(0o640)
     keyring.revoke(path, "a")
     assert permissions(path) == (4242, 4244, 0o640)
+    assert permissions(lock) == (4242, 4244, 0o600)
+
+
+def test_a_lock_that_cannot_be_opened_is_named(path: Path) -> None:
+    keyring.create(path, "a", ["search"], Limits())
+    lock = path.with_name(".keys.json.lock")
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    with pytest.raises(
+        KeyFileError, match=rf"^{lock} cannot be opened .* give it to the owner of {path}, or delete it"
+    ):
+        keyring.revoke(path, "a")
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
 def test_a_file_that_the_service_could_not_read_any_more_is_not_written(
@@ -106,12 +127,26 @@ def test_a_file_that_the_service_could_not_read_any_more_is_not_written(
 ) -> None:
     keyring.create(path, "a", ["search"], Limits())
     before = path.read_bytes()
+    path.with_name(".keys.json.lock").unlink()
     # Another user who may write to the folder.
-    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    monkeypatch.setattr(os, "fchown", refuse)
+    status = os.stat_result((stat.S_IFREG | 0o600, 0, 0, 1, 4242, 4243, 0, 0, 0, 0))
+    monkeypatch.setattr(owned_file, "_status", lambda _: status)
     for change in (lambda: keyring.create(path, "b", ["search"], Limits()), lambda: keyring.revoke(path, "a")):
         with pytest.raises(KeyFileError, match="run `instar key` as the user of the service"):
             change()
     assert path.read_bytes() == before
+    # A lock would be the other user's as well.
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_system_that_maps_owners_refuses_no_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring.create(path, "a", ["search"], Limits())
+    # Each file there is the owner's of the others, whoever makes it.
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    monkeypatch.setattr(os, "fchown", refuse)
+    keyring.revoke(path, "a")
+    assert keyring.read(path)[0].revoked is not None
 
 
 def test_changes_at_the_same_time_lose_nothing_and_bring_no_revoked_key_back(path: Path) -> None:

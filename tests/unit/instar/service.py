@@ -14,17 +14,23 @@ FORBIDDEN = "forbidden"
 
 
 class Service:
-    """The documents of one collection, behind a network that breaks after a number of writes."""
+    """The documents of one collection, behind a network that breaks after a number of writes.
+
+    A proxy answers while the service `is_away`.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, dict[str, Any]] = {}
         self.sent: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.writes_left = 1_000_000
+        self.is_away = False
         self.info = {"model": "one@1", "collections": {}, "max_length": 64, "prompts": {"document": ""}}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked[request.url.path] += 1
+        if self.is_away:
+            return httpx.Response(404, text="404 page not found")
         if request.method == "GET":
             return self._read(request)
         body = json.loads(request.content)

@@ -230,6 +230,28 @@ def test_an_id_stays_with_the_file_that_is_stored_with_it_while_that_has_it(tmp_
     assert service.stored["x"]["text"] == "another x"
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_an_id_stays_with_a_file_that_cannot_be_read_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_folder: bool
+) -> None:
+    service, docs = Service(), tmp_path / "docs"
+    b = write(docs / "b" / "b.jsonl", {"id": "x", "text": "the first x"}, *ROWS[:5])
+    load(service, docs)
+    write(docs / "a.jsonl", {"id": "x", "text": "another x"}, *ROWS[5:9])
+    whole = b.read_text()
+    with monkeypatch.context() as patched:
+        if is_folder:
+            patched.setattr(os, "scandir", refuse(b.parent, os.scandir))
+        else:
+            b.write_text(whole[:-9])
+        (outcome,) = load(service, docs)
+    assert (counts(outcome), outcome.repeated, len(outcome.unreadable)) == ((4, 0, 0), ["x"], 1)
+    assert service.stored["x"]["text"] == "the first x"
+    b.write_text(whole)
+    (outcome,) = load(service, docs)
+    assert (counts(outcome), outcome.repeated) == ((0, 10, 0), ["x"])
+
+
 EXPORT = [
     {
         "id": "guide#home",

@@ -154,6 +154,9 @@ def test_a_page_within_a_form_is_read_and_a_form_that_asks_is_not(tmp_path: Path
         '<h2>Can I return it?<a class="headerlink" href="#x">¶</a></h2>',
         '<h2>Can I return it?<a class="anchor" href="#x">Link to this</a></h2>',
         '<h2><button>Can I return it?</button><a class="anchor" href="#x">Link to this</a></h2>',
+        "<h2>Can I return it? <button>Copy link</button></h2>",
+        "<h2><button>+</button><button>Copy link</button> Can I return it?</h2>",
+        '<h2><a class="header-anchor" href="#x">Can I return it?</a><button>Copy link</button></h2>',
     ],
 )
 def test_a_heading_keeps_its_own_words_alone(tmp_path: Path, heading: str) -> None:

@@ -85,19 +85,28 @@ def test_of_many_ids_that_are_left_out_ten_are_named(
 MOVED = {"id": "moved", "text": "a row that moves"}
 
 
-def test_a_row_that_moves_to_a_file_that_is_loaded_before_is_written(service: Service, tmp_path: Path) -> None:
+def test_a_row_that_moves_to_a_file_that_is_loaded_before_is_written(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
     assert load(a, b) == 0
     write(a, *ROWS[:3], MOVED)
     write(b, *ROWS[3:6])
+    capsys.readouterr()
+    load(a, b, "--dry-run")
+    said = capsys.readouterr()
+    # Nothing is free yet, and what would be written is counted once.
+    assert said.out.count("passages of") == 2
+    assert "a.jsonl would be loaded once more" in said.err
     assert load(a, b) == 0
     assert service.stored["moved"]["metadata"]["loaded_from"] == "a.jsonl"
     assert set(service.sent.values()) == {1, 2}
 
 
+@pytest.mark.parametrize("by_proxy", [False, True])
 @pytest.mark.parametrize("more", [(), ("--replace",)])
 def test_in_a_watch_such_a_row_is_written_once_its_id_is_free(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], *, by_proxy: bool
 ) -> None:
     a, b = write(tmp_path / "a.jsonl", *ROWS[:3]), write(tmp_path / "b.jsonl", MOVED, *ROWS[3:6])
 
@@ -109,12 +118,12 @@ def test_in_a_watch_such_a_row_is_written_once_its_id_is_free(
         write(b, *ROWS[3:6])
 
     def break_off() -> None:
-        # The network is out when the turn of `a.jsonl` comes.
-        service.writes_left = 0
+        # The network or the service is out when the turn of `a.jsonl` comes.
+        service.writes_left, service.is_away = int(by_proxy), by_proxy
 
     def come_back() -> None:
         assert "moved" not in service.stored
-        service.writes_left = 1
+        service.writes_left, service.is_away = 1, False
 
     begin = partial(write, a, *ROWS[:3], MOVED)
     between(monkeypatch, begin, taken, break_off, come_back, int)

@@ -81,6 +81,7 @@ def stopped_by(error: InstarError) -> Stopped:
 AWAY: list[InstarError] = [
     NotReached("it did not answer", sent=False),
     Refused("it is starting", 503, {}),
+    Refused("there answered 404: 404 page not found", 404, "404 page not found"),
     stopped_by(NotReached("it did not answer", sent=False)),
 ]
 
@@ -104,22 +105,25 @@ def test_what_a_service_that_is_away_did_not_take_is_tried_again(
     assert capsys.readouterr().err == f"{error}; it is tried again every 10 s\n"
 
 
+@pytest.mark.parametrize(
+    "error", [Mistaken("this is not meant"), Refused("there is no such thing", 404, {"error": {"type": "not_found"}})]
+)
 def test_another_error_ends_a_first_load_and_is_told_of_a_later_one(
-    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: InstarError
 ) -> None:
     tries: list[str] = []
 
     def load(origin: Origin, _: Listing) -> None:
         tries.append(origin.path.read_text())
         if "bad" in tries[-1]:
-            raise Mistaken("this is not meant")
+            raise error
 
     between(monkeypatch, lambda: page.write_text("a bad one"), int, lambda: page.write_text("good"), int)
     Watch(load).run([Origin.of(page)])
     assert tries == ["one", "a bad one", "good"]
-    assert capsys.readouterr().err == "this is not meant\n"
+    assert capsys.readouterr().err == f"{error}\n"
     page.write_text("bad again")
-    with pytest.raises(Mistaken):
+    with pytest.raises(type(error)):
         Watch(load).run([Origin.of(page)])
 
 
