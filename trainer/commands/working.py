@@ -20,10 +20,12 @@ class Working(Reading):
     def alone_in(self, folder: Path, *, resume: bool, replace: bool) -> Iterator[None]:
         """Within the block no other command works in `folder`. If it is empty then, it does not stay.
 
-        Raises BadData if another command is at work there.
+        Raises BadData if another command is at work there, or if it holds files of something else than a run.
         """
         made = [path for path in folder.parents if not path.exists()]
         with _locked(folder):
+            # With --resume, and before anything is fetched: what waits in a folder would pass for that of a run.
+            run_folder.require_of_runs(folder)
             if resume and not replace and run_folder.holds_run(folder):
                 # The former run goes on, and not the one that was to replace it.
                 fetching.forget(fetching.incoming(folder / run_folder.DATA))
@@ -43,9 +45,10 @@ class Working(Reading):
         """
         data = folder / run_folder.DATA
         incoming = fetching.incoming(data)
+        clears = not run_folder.goes_on(folder, resume=resume)
         for path in (*self._read(source), Path(recipe.base), Path(recipe.retriever)):
-            cleared = _lies_in(path, folder) and not _lies_in(path, data) and not _lies_in(path, incoming)
-            if cleared and path.exists() and not resume:
+            cleared = clears and _lies_in(path, folder) and not _lies_in(path, data) and not _lies_in(path, incoming)
+            if cleared and path.exists():
                 raise BadData(f"{path} lies in {folder}, which a new run clears: move it, or name another --work")
         try:
             yield self._loaded(source, data, incoming, resume=resume)
@@ -58,7 +61,7 @@ class Working(Reading):
         if self.is_of_service(source):
             if not resume:
                 fetching.forget(incoming)
-            goes_on = resume and not fetching.has(incoming)
+            goes_on = run_folder.goes_on(data.parent, resume=resume)
             for place in (data,) if goes_on else (data, incoming):
                 fetching.require_fetched(place)
             return self.load(source, data if goes_on else incoming)

@@ -28,23 +28,32 @@ def begins(folder: Path, identity: Mapping[str, str], *, resume: bool) -> bool:
     With `resume`, a run of this identity must be there, or that data alone. Raises BadData if that is not so, or if the
     folder holds other files than those of a run.
     """
-    former, others = _noted(folder), _others(folder)
-    if not resume:
-        if former is None and others:
-            raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
+    require_of_runs(folder)
+    if not goes_on(folder, resume=resume):
         return True
-    if fetching.has(fetching.incoming(folder / DATA)):
-        return True
+    former = _noted(folder)
     if not former:
-        if former is not None and others:
+        if former is not None and _others(folder):
             raise BadData(f"{folder / RUN} cannot be read, so nobody knows what it goes on with: leave out --resume")
-        if former is None and (others or not (folder / DATA).exists()):
+        if former is None and not (folder / DATA).exists():
             raise BadData(f"there is no run in {folder} to resume: leave out --resume")
         return True
     if former != identity:
         changed = ", ".join(key for key in {**identity, **former} if former.get(key) != identity.get(key))
         raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
     return False
+
+
+def goes_on(folder: Path, *, resume: bool) -> bool:
+    """Whether a command with `resume` goes on with the run in the folder. Data that waits there is that of a new one,
+    which clears the folder."""
+    return resume and not fetching.has(fetching.incoming(folder / DATA))
+
+
+def require_of_runs(folder: Path) -> None:
+    """Raise BadData if the folder holds other files than those of a run, which are not a trainer's to delete."""
+    if _noted(folder) is None and _others(folder):
+        raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
 
 
 def begin(folder: Path, identity: Mapping[str, str]) -> None:

@@ -120,13 +120,15 @@ def test_files_that_are_read_are_never_deleted(work: Path, fetched: bool) -> Non
     assert contents(work / "data") == before
 
 
+@pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("flag", ["judged", "base"])
-def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path, flag: str) -> None:
+def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path, flag: str, resume: bool) -> None:
+    fill(work / "data.incoming")
     (work / "pool.csv").write_text("query,document,good\n")
     read: dict[str, Any] = {"judged": work / "pool.csv", "base": str(work / "pool.csv")}
     with (
         pytest.raises(BadData, match=r"pool.csv lies in .* move it, or name another --work"),
-        loaded(work, URL, **{flag: read[flag]}),
+        loaded(work, URL, resume=resume, **{flag: read[flag]}),
     ):
         pass
 
@@ -136,6 +138,17 @@ def test_nothing_is_fetched_among_files_of_somebody_else(work: Path) -> None:
     with pytest.raises(BadData, match="holds files that were not fetched"), loaded(work, URL):
         pass
     assert contents(work / "data") == before
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_that_no_run_has_claimed_is_left_as_it_is(work: Path, resume: bool) -> None:
+    (work / "run.json").rename(work / "thesis.txt")
+    with pytest.raises(BadData, match="files of something else"), loaded(work, URL, resume=resume):
+        pass
+    assert [path.name for path in work.iterdir()] == ["thesis.txt"]
+    fill(work / "data.incoming")
+    with pytest.raises(BadData, match="files of something else"):
+        run_folder.begins(work, FORMER, resume=resume)
 
 
 def test_to_resume_is_to_go_on_with_the_fetch_that_was_to_replace_a_run_only_if_it_shall_be_replaced(
