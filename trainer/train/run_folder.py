@@ -57,7 +57,11 @@ def require_of_runs(folder: Path) -> None:
 
 
 def begin(folder: Path, identity: Mapping[str, str]) -> None:
-    """Claim `folder` for a run of this identity. The files of a former run are deleted."""
+    """Claim `folder` for a run of this identity, with the data that was fetched for it. Those of a former run are
+    deleted.
+
+    The note comes after the data, so that what waits beside the note of a run is never its own.
+    """
     note = folder / RUN
     files.sweep(folder)
     for path in _files(folder):
@@ -66,6 +70,7 @@ def begin(folder: Path, identity: Mapping[str, str]) -> None:
             files.delete_folder(path) if path.is_dir() else path.unlink()
     note.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    fetching.settle(folder / DATA)
     files.replace_file(note, json.dumps(dict(identity)))
 
 
