@@ -59,9 +59,9 @@ class Working(Reading):
 
     def _loaded(self, source: str, data: Path, incoming: Path, *, resume: bool) -> formats.Imported:
         if self.is_of_service(source):
-            if not resume:
-                fetching.forget(incoming)
             goes_on = run_folder.goes_on(data.parent, resume=resume)
+            if goes_on or not resume:
+                fetching.forget(incoming)
             for place in (data,) if goes_on else (data, incoming):
                 fetching.require_fetched(place)
             return self.load(source, data if goes_on else incoming)

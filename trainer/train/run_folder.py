@@ -19,7 +19,7 @@ TUNED = "tuned.safetensors"
 # The folder with the data that was fetched for the run, which comes before the run and outlives it.
 DATA = "data"
 # A training that was killed while it wrote its note leaves this beginning of it.
-_BEGINNING = f".{RUN}.incoming"
+_BEGINNING = files.beginning_of(Path(RUN)).name
 
 
 def begins(folder: Path, identity: Mapping[str, str], *, resume: bool) -> bool:

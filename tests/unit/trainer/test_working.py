@@ -162,6 +162,26 @@ def test_to_resume_is_to_go_on_with_the_fetch_that_was_to_replace_a_run_only_if_
         assert not run_folder.begins(work, FORMER, resume=True)
 
 
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("place", ["data", "data.incoming"])
+@pytest.mark.parametrize("begun", [["fetched.json"], ["fetched.json", "judgements.jsonl"]])
+def test_a_kill_during_a_fetch_leaves_a_folder_that_a_run_can_take(
+    tmp_path: Path, work: Path, begun: list[str], place: str, resume: bool
+) -> None:
+    (work / "run.json").unlink()
+    (work / place).mkdir()
+    for name in begun:
+        (work / place / f".{name}.incoming").touch()
+    if len(begun) > 1:
+        (work / place / "fetched.json").write_text(json.dumps({"complete": False}))
+    with loaded(work, URL, resume=resume):
+        run_folder.begin(work, FORMER)
+    assert (work / "data" / fetching.DOCUMENTS).read_text() == DOCUMENT % "new"
+    with loaded(work, URL):
+        run_folder.begin(work, FORMER)
+    assert contents(work / "data") == fill(tmp_path / "new", "new")
+
+
 def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
     command = Train(data="data", out=tmp_path / "out")
     folder = tmp_path / "runs" / "tuned"
