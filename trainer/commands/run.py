@@ -104,6 +104,10 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.require_free(self.out / name, "a package", "choose another --name")
             return self._run(name, work)
 
+    def reads(self, source: str) -> list[Path]:
+        """With the files that are read beside the data."""
+        return [*super().reads(source), *filter(None, (self.config, self.general, self.sign_with))]
+
     def _run(self, name: str, work: Path) -> Answer:
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415

@@ -46,9 +46,10 @@ class Working(Reading):
         data = folder / run_folder.DATA
         incoming = fetching.incoming(data)
         clears = not run_folder.goes_on(folder, resume=resume)
-        for path in (*self._read(source), Path(recipe.base), Path(recipe.retriever)):
-            cleared = clears and _lies_in(path, folder) and not _lies_in(path, data) and not _lies_in(path, incoming)
-            if cleared and path.exists():
+        for path in (*self.reads(source), Path(recipe.base), Path(recipe.retriever)):
+            fetched_anew = self.is_of_service(source) and path.name in (fetching.DOCUMENTS, fetching.JUDGEMENTS)
+            stays = not fetched_anew and (_lies_in(path, data) or _lies_in(path, incoming))
+            if clears and _lies_in(path, folder) and not stays and path.exists():
                 raise BadData(f"{path} lies in {folder}, which a new run clears: move it, or name another --work")
         try:
             yield self._loaded(source, data, incoming, resume=resume)
@@ -66,7 +67,7 @@ class Working(Reading):
                 fetching.require_fetched(place)
             return self.load(source, data if goes_on else incoming)
         imported = self.load(source)
-        read = self._read(source)
+        read = self.reads(source)
         if not resume and not any(_lies_in(path, incoming) for path in read):
             fetching.forget(incoming)
             # What a former run has fetched goes when this one claims the folder, which has no data then.
@@ -74,8 +75,8 @@ class Working(Reading):
                 incoming.mkdir()
         return imported
 
-    def _read(self, source: str) -> list[Path]:
-        """The files that the command reads judgements and documents from."""
+    def reads(self, source: str) -> list[Path]:
+        """The files that the command reads, but models. One that reads more than judgements and documents adds them."""
         return [path for path in (Path(source), self.corpus, self.judged) if path is not None]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from service.machine import files
 from trainer.commands.flag_groups import part
+from trainer.commands.run import Run
 from trainer.commands.weights import Train
 from trainer.data import fetching, formats
 from trainer.errors import BadData
@@ -131,6 +132,28 @@ def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path,
         loaded(work, URL, resume=resume, **{flag: read[flag]}),
     ):
         pass
+
+
+@pytest.mark.parametrize("flag", ["config", "general", "sign_with"])
+def test_what_a_run_reads_beside_the_data_is_not_deleted_with_a_former_run(work: Path, flag: str) -> None:
+    read = work / "read"
+    read.write_text("")
+    command = Run(data=URL, format=formats.INSTAR, work=work, replace=True, **{flag: read})
+    with (
+        pytest.raises(BadData, match=r"read lies in .* move it, or name another --work"),
+        command.loaded(URL, work, part(command, Recipe), resume=False),
+    ):
+        pass
+
+
+def test_what_is_read_of_an_earlier_fetch_is_not_replaced_by_another(work: Path) -> None:
+    before = fill(work / "data")
+    with (
+        pytest.raises(BadData, match="which a new run clears"),
+        loaded(work, URL, judged=work / "data" / "judgements.jsonl"),
+    ):
+        pass
+    assert contents(work / "data") == before
 
 
 def test_nothing_is_fetched_among_files_of_somebody_else(work: Path) -> None:
