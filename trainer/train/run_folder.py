@@ -6,6 +6,7 @@ and in one step, and deleted last.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ def begin(folder: Path, identity: Mapping[str, str]) -> None:
 def release(folder: Path) -> None:
     """Leave the folder as it was before a run that did not begin to train claimed it."""
     (folder / RUN).unlink()
-    if not any(folder.iterdir()):
+    # One that holds anything stays, and so does a link or a mount point.
+    with suppress(OSError):
         folder.rmdir()
 
 

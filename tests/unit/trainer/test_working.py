@@ -247,6 +247,15 @@ def test_a_full_disk_under_the_note_leaves_a_folder_that_a_run_can_take(
     assert run_folder.begins(tmp_path / "run", FORMER, resume=False)
 
 
+def test_a_link_to_a_folder_outlives_a_run_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    link = tmp_path / "work"
+    link.symlink_to(tmp_path / "volume")
+    run_folder.begin(link, FORMER)
+    run_folder.release(link)
+    assert contents(link) == {}
+
+
 def test_a_note_that_nobody_can_read_is_that_of_a_run(work: Path) -> None:
     (work / "run.json").write_bytes(b"")
     assert run_folder.begins(work, FORMER, resume=False)
