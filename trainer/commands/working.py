@@ -24,7 +24,7 @@ class Working(Reading):
         """
         made = [path for path in folder.parents if not path.exists()]
         with _locked(folder):
-            # With --resume, and before anything is fetched: what waits in a folder would pass for that of a run.
+            # Before anything is fetched: with --resume, what waits in a folder passes for that of a run.
             run_folder.require_of_runs(folder)
             if resume and not replace and run_folder.holds_run(folder):
                 # The former run goes on, and not the one that was to replace it.

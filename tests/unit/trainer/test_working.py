@@ -136,9 +136,9 @@ def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path,
 
 @pytest.mark.parametrize("flag", ["config", "general", "sign_with"])
 def test_what_a_run_reads_beside_the_data_is_not_deleted_with_a_former_run(work: Path, flag: str) -> None:
-    read = work / "read"
-    read.write_text("")
-    command = Run(data=URL, format=formats.INSTAR, work=work, replace=True, **{flag: read})
+    read: dict[str, Any] = {flag: work / "read"}
+    (work / "read").write_text("")
+    command = Run(data=URL, format=formats.INSTAR, work=work, replace=True, **read)
     with (
         pytest.raises(BadData, match=r"read lies in .* move it, or name another --work"),
         command.loaded(URL, work, part(command, Recipe), resume=False),
