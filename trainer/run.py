@@ -53,7 +53,8 @@ class RunPlan:
     `links` lead the report's questions to a console, and the `command` is named in it. `packs_report` puts it into the
     package as well. `folds` are models that test each other's queries; None: as many as a verdict takes. `budget` are
     the seconds that the run may take (None: no limit). `unseen`: somebody says that the base and the retriever have
-    learned from no test query of which nobody knows.
+    learned from no test query of which nobody knows. `before` is the data without the judgements that were added to it,
+    as an earlier run may have read it; None: there are no such judgements.
     """
 
     recipe: Recipe
@@ -68,6 +69,7 @@ class RunPlan:
     folds: int | None = None
     budget: float | None = None
     unseen: bool = False
+    before: Dataset | None = None
 
     @property
     def package(self) -> Path:
@@ -168,9 +170,10 @@ def _learned_before(
     made: Made, models: Start, dataset: Dataset, tested: Dataset, run_plan: RunPlan
 ) -> tuple[Made, str]:
     """`made` with what the models that the run begins with have learned, and a note on that for how it was split."""
+    same = [dataset] if run_plan.before is None else [run_plan.before, dataset]
     queries = tested.good("test").keys()
-    model = learned([models.base.manifest], [dataset], queries)
-    base = learned([models.base.manifest, models.retriever.manifest], [dataset], queries)
+    model = learned([models.base.manifest], same, queries)
+    base = learned([models.base.manifest, models.retriever.manifest], same, queries)
     if not base.taught:
         return made, ""
     if base.count:

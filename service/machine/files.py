@@ -71,6 +71,11 @@ def replace_file(path: Path, content: str, *, mode: int = 0o666) -> None:
             file.write(content)
 
 
+def beginning_of(path: Path) -> Path:
+    """The name beside `path` under which it is written whole; a kill may leave it."""
+    return path.with_name(f".{path.name}.incoming")
+
+
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
     """Write a new file to the path that is yielded; it replaces `path` in one step when the block ends.
@@ -78,7 +83,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
     After a power cut `path` is the old file or the new one, whole. A block that raises leaves `path` as it was. `sweep`
     does not touch the new file: a service that starts may sweep a folder of checkpoints while the trainer writes there.
     """
-    incoming = path.with_name(f".{path.name}.incoming")
+    incoming = beginning_of(path)
     try:
         yield incoming
         _sync(incoming)
@@ -94,7 +99,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
     Its permissions are those of any new folder, and its name depends on `path` alone: the next call for `path` deletes
     what a crash has left. `sweep` does not touch it, for the reason that `replacing_file` gives.
     """
-    incoming = path.with_name(f".{path.name}.incoming")
+    incoming = beginning_of(path)
     shutil.rmtree(incoming, ignore_errors=True)
     try:
         incoming.mkdir(parents=True)

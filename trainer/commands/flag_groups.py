@@ -88,7 +88,8 @@ class Reading(Command):
         dataset, problems = later.added(imported.dataset, self.judged, skip_bad=self.skip_bad)
         if problems and not self.LISTS_PROBLEMS:
             say(listed(problems), quiet=self.as_json)
-        return replace(imported, dataset=dataset, problems=[*imported.problems, *problems])
+        problems = [*imported.problems, *problems]
+        return replace(imported, dataset=dataset, problems=problems, before=imported.dataset)
 
     def is_of_service(self, source: str) -> bool:
         """Whether the data has to be fetched from a service."""

@@ -36,6 +36,7 @@ from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
 
 if TYPE_CHECKING:
+    from trainer.data.dataset import Dataset
     from trainer.run import Outcome, RunPlan
 
 
@@ -104,6 +105,10 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.require_free(self.out / name, "a package", "choose another --name")
             return self._run(name, work)
 
+    def reads(self, source: str) -> list[Path]:
+        """With the files that are read beside the data."""
+        return [*super().reads(source), *filter(None, (self.config, self.general, self.sign_with))]
+
     def _run(self, name: str, work: Path) -> Answer:
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
@@ -121,7 +126,7 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
                     " them, as all that were sent without the source person (docs/learning.md, Sides)",
                     quiet=self.as_json,
                 )
-            plan = self._plan(name, work)
+            plan = self._plan(name, work, imported.before and inspection.cleaned(imported.before))
             outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {
             "verdict": outcome.verdict.model_dump(mode="json"),
@@ -138,8 +143,8 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         publication = self._publish(outcome, name)
         return Answer(f"{text}\n{publication.text}", facts | publication.facts)
 
-    def _plan(self, name: str, work: Path) -> RunPlan:
-        """The run of that `name`, in the folder `work`, as the flags say."""
+    def _plan(self, name: str, work: Path, before: Dataset | None) -> RunPlan:
+        """The run of that `name`, in the folder `work`, as the flags say. `before` is the data without `--judged`."""
         from trainer.run import RunPlan  # noqa: PLC0415
 
         return RunPlan(
@@ -155,6 +160,7 @@ class Run(Working, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.folds,
             self.budget,
             self.unseen,
+            before,
         )
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:

@@ -20,10 +20,12 @@ class Working(Reading):
     def alone_in(self, folder: Path, *, resume: bool, replace: bool) -> Iterator[None]:
         """Within the block no other command works in `folder`. If it is empty then, it does not stay.
 
-        Raises BadData if another command is at work there.
+        Raises BadData if another command is at work there, or if it holds files of something else than a run.
         """
         made = [path for path in folder.parents if not path.exists()]
         with _locked(folder):
+            # Before anything is fetched: with --resume, what waits in a folder passes for that of a run.
+            run_folder.require_of_runs(folder)
             if resume and not replace and run_folder.holds_run(folder):
                 # The former run goes on, and not the one that was to replace it.
                 fetching.forget(fetching.incoming(folder / run_folder.DATA))
@@ -43,9 +45,11 @@ class Working(Reading):
         """
         data = folder / run_folder.DATA
         incoming = fetching.incoming(data)
-        for path in (*self._read(source), Path(recipe.base), Path(recipe.retriever)):
-            cleared = _lies_in(path, folder) and not _lies_in(path, data) and not _lies_in(path, incoming)
-            if cleared and path.exists() and not resume:
+        clears = not run_folder.goes_on(folder, resume=resume)
+        for path in (*self.reads(source), Path(recipe.base), Path(recipe.retriever)):
+            fetched_anew = self.is_of_service(source) and path.name in (fetching.DOCUMENTS, fetching.JUDGEMENTS)
+            stays = not fetched_anew and (_lies_in(path, data) or _lies_in(path, incoming))
+            if clears and _lies_in(path, folder) and not stays and path.exists():
                 raise BadData(f"{path} lies in {folder}, which a new run clears: move it, or name another --work")
         try:
             yield self._loaded(source, data, incoming, resume=resume)
@@ -56,14 +60,14 @@ class Working(Reading):
 
     def _loaded(self, source: str, data: Path, incoming: Path, *, resume: bool) -> formats.Imported:
         if self.is_of_service(source):
-            if not resume:
+            goes_on = run_folder.goes_on(data.parent, resume=resume)
+            if goes_on or not resume:
                 fetching.forget(incoming)
-            goes_on = resume and not fetching.has(incoming)
             for place in (data,) if goes_on else (data, incoming):
                 fetching.require_fetched(place)
             return self.load(source, data if goes_on else incoming)
         imported = self.load(source)
-        read = self._read(source)
+        read = self.reads(source)
         if not resume and not any(_lies_in(path, incoming) for path in read):
             fetching.forget(incoming)
             # What a former run has fetched goes when this one claims the folder, which has no data then.
@@ -71,8 +75,8 @@ class Working(Reading):
                 incoming.mkdir()
         return imported
 
-    def _read(self, source: str) -> list[Path]:
-        """The files that the command reads judgements and documents from."""
+    def reads(self, source: str) -> list[Path]:
+        """The files that the command reads, but models. One that reads more than judgements and documents adds them."""
         return [path for path in (Path(source), self.corpus, self.judged) if path is not None]
 
 

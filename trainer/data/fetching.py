@@ -77,16 +77,25 @@ def has(folder: Path) -> bool:
 
 def require_fetched(folder: Path) -> None:
     """Raise BadData if the folder holds files and no fetch: they are somebody's, and no place for one."""
-    if not has(folder) and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+    if has(folder) or not folder.exists():
+        return
+    if folder.is_file() or any(path != files.beginning_of(folder / _NOTE) for path in folder.iterdir()):
         raise BadData(f"{folder} holds files that were not fetched: name another folder with --work")
 
 
 def forget(folder: Path) -> None:
     """Delete what was fetched into `folder`, and nothing else."""
+    if not folder.is_dir():
+        return
+    note = folder / _NOTE
+    # A kill leaves what was begun, and perhaps nothing else.
+    doomed = [files.beginning_of(note)]
     if has(folder):
+        judgements = folder / JUDGEMENTS
         # A folder without its note is nobody's to delete, so that goes last.
-        for name in (DOCUMENTS, JUDGEMENTS, _PART, _NOTE):
-            (folder / name).unlink(missing_ok=True)
+        doomed += [folder / DOCUMENTS, folder / _PART, judgements, files.beginning_of(judgements), note]
+    for path in doomed:
+        path.unlink(missing_ok=True)
     # A folder with other files stays.
     with suppress(OSError):
         folder.rmdir()

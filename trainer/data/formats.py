@@ -43,11 +43,15 @@ class Format:
 
 @dataclass(frozen=True)
 class Imported:
-    """The data that can be used, the problems of the other rows, and the answers that a person has to judge."""
+    """The data that can be used, the problems of the other rows, and the answers that a person has to judge.
+
+    `before` is the data without the judgements that were added to it from another file, if any were.
+    """
 
     dataset: Dataset
     problems: list[Problem]
     review: list[PutAside]
+    before: Dataset | None = None
 
 
 FORMATS: Mapping[str, Format] = {

@@ -6,6 +6,7 @@ and in one step, and deleted last.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ TUNED = "tuned.safetensors"
 # The folder with the data that was fetched for the run, which comes before the run and outlives it.
 DATA = "data"
 # A training that was killed while it wrote its note leaves this beginning of it.
-_BEGINNING = f".{RUN}.incoming"
+_BEGINNING = files.beginning_of(Path(RUN)).name
 
 
 def begins(folder: Path, identity: Mapping[str, str], *, resume: bool) -> bool:
@@ -28,17 +29,14 @@ def begins(folder: Path, identity: Mapping[str, str], *, resume: bool) -> bool:
     With `resume`, a run of this identity must be there, or that data alone. Raises BadData if that is not so, or if the
     folder holds other files than those of a run.
     """
-    former, others = _noted(folder), _others(folder)
-    if not resume:
-        if former is None and others:
-            raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
+    require_of_runs(folder)
+    if not goes_on(folder, resume=resume):
         return True
-    if fetching.has(fetching.incoming(folder / DATA)):
-        return True
+    former = _noted(folder)
     if not former:
-        if former is not None and others:
+        if former is not None and _others(folder):
             raise BadData(f"{folder / RUN} cannot be read, so nobody knows what it goes on with: leave out --resume")
-        if former is None and (others or not (folder / DATA).exists()):
+        if former is None and not (folder / DATA).exists():
             raise BadData(f"there is no run in {folder} to resume: leave out --resume")
         return True
     if former != identity:
@@ -47,8 +45,24 @@ def begins(folder: Path, identity: Mapping[str, str], *, resume: bool) -> bool:
     return False
 
 
+def goes_on(folder: Path, *, resume: bool) -> bool:
+    """Whether a command with `resume` goes on with the run in the folder. Data that waits there is that of a new one,
+    which clears the folder."""
+    return resume and not fetching.has(fetching.incoming(folder / DATA))
+
+
+def require_of_runs(folder: Path) -> None:
+    """Raise BadData if the folder holds other files than those of a run, which are not a trainer's to delete."""
+    if _noted(folder) is None and _others(folder):
+        raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
+
+
 def begin(folder: Path, identity: Mapping[str, str]) -> None:
-    """Claim `folder` for a run of this identity. The files of a former run are deleted."""
+    """Claim `folder` for a run of this identity, with the data that was fetched for it. Those of a former run are
+    deleted.
+
+    The note comes after the data, so that what waits beside the note of a run is never its own.
+    """
     note = folder / RUN
     files.sweep(folder)
     for path in _files(folder):
@@ -57,13 +71,15 @@ def begin(folder: Path, identity: Mapping[str, str]) -> None:
             files.delete_folder(path) if path.is_dir() else path.unlink()
     note.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    fetching.settle(folder / DATA)
     files.replace_file(note, json.dumps(dict(identity)))
 
 
 def release(folder: Path) -> None:
     """Leave the folder as it was before a run that did not begin to train claimed it."""
     (folder / RUN).unlink()
-    if not any(folder.iterdir()):
+    # One that holds anything stays, and so does a link or a mount point.
+    with suppress(OSError):
         folder.rmdir()
 
 

@@ -124,10 +124,11 @@ def tune(
 def _claimed(folder: Path, identity: Mapping[str, str], *, begins: bool) -> Iterator[None]:
     """Claim the folder for a run that begins, unless the block, which prepares it, raises BadData.
 
-    A former run stays until nothing can be refused any more. A folder without one is claimed at once, so that the new
-    one can be resumed from the beginning.
+    A former run stays until nothing can be refused any more, and so does the data that was fetched before. A folder
+    without either is claimed at once, so that the new run can be resumed from the beginning; with data that waits for
+    it, it can be without a claim.
     """
-    waits = begins and run_folder.holds_run(folder)
+    waits = begins and (run_folder.holds_run(folder) or fetching.incoming(folder / DATA).exists())
     claims = begins and not waits
     if claims:
         run_folder.begin(folder, identity)
@@ -139,8 +140,6 @@ def _claimed(folder: Path, identity: Mapping[str, str], *, begins: bool) -> Iter
         raise
     if waits:
         run_folder.begin(folder, identity)
-    if begins:
-        fetching.settle(folder / DATA)
 
 
 def _identity(start: Start, dataset: Dataset, limits: Mapping[str, float | None]) -> dict[str, str]:

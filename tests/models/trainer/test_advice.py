@@ -102,6 +102,16 @@ def test_a_comparison_that_may_ask_what_was_learned_is_told_to_say_that_it_does_
     assert taken(shown.command).unseen
 
 
+@pytest.mark.parametrize("doubted", [{"learned": None, "doubt": "data"}, {"base_doubt": "data"}])
+@pytest.mark.parametrize("replaces", [True, False])
+def test_a_run_that_goes_on_replaces_what_it_replaced(doubted: dict[str, Any], replaces: bool) -> None:
+    """Its name is taken by the package that it was to replace."""
+    command = RUN.replace("--resume", "--replace" if replaces else "")
+    said = advised(command, gain={"detectable": 0.05}, made=Made(by="run", judged=400, **doubted))
+    again = taken(said.command)
+    assert (again.unseen, again.resume, again.replace) == (True, True, replaces)
+
+
 def test_a_budget_for_one_model_is_not_given_to_six_and_arguments_stay_behind_their_dashes() -> None:
     made = Made(by="run", judged=400, foldable=True)
     command = "instar train run --data judged --budget 5m"

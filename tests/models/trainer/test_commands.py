@@ -159,12 +159,18 @@ def test_a_base_that_has_learned_from_the_questions_is_told_and_promotes_nothing
     assert (against["made"]["base_learned"], against["made"]["learned"]) == (20, None)
     assert "; the base has learned from 20 of them, as its manifest says" in against["split"]
     (trainer.folder / "more.csv").write_text("query,document,good\nq0,good1,1\n", encoding="utf-8")
-    grown = f"{RUN} {LENIENT} --name second --judged more.csv".replace("--base base", "--base checkpoints/tuned")
+    second = f"{RUN} {LENIENT} --name second".replace("--base base", "--base checkpoints/tuned")
+    # Of its own data with judgements that were added since, the base's manifest says what it has learned.
+    trainer(f"{second} --judged more.csv")
+    assert "not known" not in (trainer.folder / "runs" / "second" / "report.json").read_text()
+    trainer("import data --format beir --judged more.csv --out merged")
+    grown = f"{second} --replace".replace("--data data", "--data merged")
     assert "The run began with a model that may have learned from these questions" in trainer(grown, code=3)
     report = json.loads((trainer.folder / "runs" / "second" / "report.json").read_text())
     assert "not known, so that it cannot end in PROMOTE" in report["split"]
     card = (trainer.folder / "runs" / "second" / "package" / "README.md").read_text()
     assert "that this run did not train on, but a model that it began with had learned before" in card
+    assert "--replace --resume --unseen" in (trainer.folder / "runs" / "second" / "report.html").read_text()
     trainer(f"{grown} --resume --unseen")
     card = (trainer.folder / "checkpoints" / "second" / "README.md").read_text()
     assert "4 test queries that were not trained on" in card

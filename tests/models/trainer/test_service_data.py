@@ -12,6 +12,9 @@ import pytest
 
 from tests.support import checkpoints, judged
 from trainer.__main__ import main
+from trainer.data import fetching
+from trainer.errors import Interrupted
+from trainer.train import run_folder, tuning
 
 RUN = "run --format instar --base base --precision fp32 --epochs 1 --batch-size 4 --json"
 LENIENT = (
@@ -165,6 +168,34 @@ def test_a_run_fetches_its_data_goes_on_and_can_be_repeated(
     assert "&amp;collection=default" in packaged.read_text()
     assert service.asked == []
     assert (fetched / "judgements.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("killed_in", "replaces"),
+    [((tuning, "_material"), False), ((fetching, "settle"), False), ((fetching, "settle"), True)],
+)
+def test_a_run_that_was_killed_before_it_trained_goes_on_with_the_data_that_was_fetched_for_it(
+    service: Service,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    killed_in: tuple[Any, str],
+    replaces: bool,
+) -> None:
+    def kill(*_: object, **__: object) -> None:
+        raise Interrupted("here")
+
+    work = folder / "runs" / "tuned"
+    if replaces:
+        run_folder.begin(work, {"recipe": "former"})
+    monkeypatch.setattr(*killed_in, kill)
+    command = f"{RUN} {LENIENT} --data {service.url} --key-env KEY_OF_THE_SERVICE"
+    answered(f"{command} --replace", capsys, code=130)
+    assert len(service.asked) == 2
+    before = (work / "data.incoming" / "documents.jsonl").stat()
+    answered(f"{command} --resume", capsys, code=130)
+    assert (work / "data.incoming" / "documents.jsonl").stat() == before
+    assert len(service.asked) == 2
 
 
 def test_sources_and_collections_are_chosen_and_other_commands_read_a_service(

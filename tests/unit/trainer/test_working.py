@@ -11,6 +11,7 @@ import pytest
 
 from service.machine import files
 from trainer.commands.flag_groups import part
+from trainer.commands.run import Run
 from trainer.commands.weights import Train
 from trainer.data import fetching, formats
 from trainer.errors import BadData
@@ -120,15 +121,39 @@ def test_files_that_are_read_are_never_deleted(work: Path, fetched: bool) -> Non
     assert contents(work / "data") == before
 
 
+@pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("flag", ["judged", "base"])
-def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path, flag: str) -> None:
+def test_what_would_be_deleted_with_a_former_run_is_not_read_from_it(work: Path, flag: str, resume: bool) -> None:
+    fill(work / "data.incoming")
     (work / "pool.csv").write_text("query,document,good\n")
     read: dict[str, Any] = {"judged": work / "pool.csv", "base": str(work / "pool.csv")}
     with (
         pytest.raises(BadData, match=r"pool.csv lies in .* move it, or name another --work"),
-        loaded(work, URL, **{flag: read[flag]}),
+        loaded(work, URL, resume=resume, **{flag: read[flag]}),
     ):
         pass
+
+
+@pytest.mark.parametrize("flag", ["config", "general", "sign_with"])
+def test_what_a_run_reads_beside_the_data_is_not_deleted_with_a_former_run(work: Path, flag: str) -> None:
+    read: dict[str, Any] = {flag: work / "read"}
+    (work / "read").write_text("")
+    command = Run(data=URL, format=formats.INSTAR, work=work, replace=True, **read)
+    with (
+        pytest.raises(BadData, match=r"read lies in .* move it, or name another --work"),
+        command.loaded(URL, work, part(command, Recipe), resume=False),
+    ):
+        pass
+
+
+def test_what_is_read_of_an_earlier_fetch_is_not_replaced_by_another(work: Path) -> None:
+    before = fill(work / "data")
+    with (
+        pytest.raises(BadData, match="which a new run clears"),
+        loaded(work, URL, judged=work / "data" / "judgements.jsonl"),
+    ):
+        pass
+    assert contents(work / "data") == before
 
 
 def test_nothing_is_fetched_among_files_of_somebody_else(work: Path) -> None:
@@ -136,6 +161,17 @@ def test_nothing_is_fetched_among_files_of_somebody_else(work: Path) -> None:
     with pytest.raises(BadData, match="holds files that were not fetched"), loaded(work, URL):
         pass
     assert contents(work / "data") == before
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_that_no_run_has_claimed_is_left_as_it_is(work: Path, resume: bool) -> None:
+    (work / "run.json").rename(work / "thesis.txt")
+    with pytest.raises(BadData, match="files of something else"), loaded(work, URL, resume=resume):
+        pass
+    assert [path.name for path in work.iterdir()] == ["thesis.txt"]
+    fill(work / "data.incoming")
+    with pytest.raises(BadData, match="files of something else"):
+        run_folder.begins(work, FORMER, resume=resume)
 
 
 def test_to_resume_is_to_go_on_with_the_fetch_that_was_to_replace_a_run_only_if_it_shall_be_replaced(
@@ -147,6 +183,26 @@ def test_to_resume_is_to_go_on_with_the_fetch_that_was_to_replace_a_run_only_if_
         assert run_folder.begins(work, FORMER, resume=True)
     with loaded(work, URL, resume=True, replace=False):
         assert not run_folder.begins(work, FORMER, resume=True)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("place", ["data", "data.incoming"])
+@pytest.mark.parametrize("begun", [["fetched.json"], ["fetched.json", "judgements.jsonl"]])
+def test_a_kill_during_a_fetch_leaves_a_folder_that_a_run_can_take(
+    tmp_path: Path, work: Path, begun: list[str], place: str, resume: bool
+) -> None:
+    (work / "run.json").unlink()
+    (work / place).mkdir()
+    for name in begun:
+        (work / place / f".{name}.incoming").touch()
+    if len(begun) > 1:
+        (work / place / "fetched.json").write_text(json.dumps({"complete": False}))
+    with loaded(work, URL, resume=resume):
+        run_folder.begin(work, FORMER)
+    assert (work / "data" / fetching.DOCUMENTS).read_text() == DOCUMENT % "new"
+    with loaded(work, URL):
+        run_folder.begin(work, FORMER)
+    assert contents(work / "data") == fill(tmp_path / "new", "new")
 
 
 def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
@@ -189,6 +245,15 @@ def test_a_full_disk_under_the_note_leaves_a_folder_that_a_run_can_take(
     # A kill deletes nothing that was begun.
     (tmp_path / "run" / ".run.json.incoming").touch()
     assert run_folder.begins(tmp_path / "run", FORMER, resume=False)
+
+
+def test_a_link_to_a_folder_outlives_a_run_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    link = tmp_path / "work"
+    link.symlink_to(tmp_path / "volume")
+    run_folder.begin(link, FORMER)
+    run_folder.release(link)
+    assert contents(link) == {}
 
 
 def test_a_note_that_nobody_can_read_is_that_of_a_run(work: Path) -> None:

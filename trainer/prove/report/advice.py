@@ -94,7 +94,7 @@ def _from_another_base(made: Made, command: Spelled) -> Advice:
         )
     return Advice(
         f"If the base has learned from none of these questions, go on with --resume --unseen. Else {again}.",
-        command(unseen=True, resume=True, replace=None),
+        command(unseen=True, resume=True),
     )
 
 
@@ -102,7 +102,7 @@ def _against_others(made: Made, command: Spelled) -> Advice:
     """Advice where the new model is held against one that looks better than it is, or perhaps does."""
     if made.by == "run":
         another = "run again with a --retriever that has learned from none of these questions"
-        again, flags = command(unseen=True, resume=True, replace=None), "go on with --resume --unseen"
+        again, flags = command(unseen=True, resume=True), "go on with --resume --unseen"
     else:
         another, again, flags = f"ask others: {_OTHERS}", command(unseen=True), "compare again with --unseen"
     if made.base_learned:
