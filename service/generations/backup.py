@@ -110,9 +110,9 @@ def clear(data_folder: DataFolder) -> None:
 def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path], str | None]) -> None:
     """Make a data folder out of the archive. All files are verified before the first one comes into its place.
 
-    Graphs and words of a corpus that was there before are deleted. `damage` returns what is wrong with the corpus at a
-    path, or None. Raises Conflict if the folder has a database or vectors, DataFolderInUse if a process works on it,
-    InvalidRequest if the archive is not whole.
+    Graphs, words and maps of a corpus that was there before are deleted. `damage` returns what is wrong with the corpus
+    at a path, or None. Raises Conflict if the folder has a database or vectors, DataFolderInUse if a process works on
+    it, InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
         _refuse_stores(data_folder)
