@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 from instar.client import Instar, Refused
-from instar.client.errors import absent_is_empty
 from instar.client.types import StoredDocument
 
 # The name of metadata that says which load a passage came with.
@@ -65,6 +64,5 @@ class Owners:
 
 
 def matching(client: Instar, collection: str, condition: dict[str, Any]) -> Iterator[StoredDocument]:
-    """Yield the documents that pass a filter; none if the collection is not there, because the first load makes it."""
-    with absent_is_empty():
-        yield from client.matching(filter=condition, collection=collection, limit=_PAGE)
+    """Return the documents that pass a filter; none if the collection is not there, because the first load makes it."""
+    return client.matching(filter=condition, collection=collection, limit=_PAGE)
