@@ -118,6 +118,8 @@ class Keyring:
 
     def is_open(self, scope: Scope) -> bool:
         """Whether everybody has the scope."""
+        # The first key may have been made since, and nobody brings a key to an open service.
+        self._look()
         if self._closed or self._version is not None:
             return False
         if scope == "judge":
@@ -130,8 +132,7 @@ class Keyring:
 
     def find(self, token: str) -> Key | None:
         """The key with that token; None if there is none, or if it was revoked."""
-        if time.monotonic() - self._looked_at >= _LOOK_EVERY and _version(self.path) != self._version:
-            self.reload()
+        self._look()
         digest = _digest(token).encode()
         # Every key is compared, each in constant time, so that the time gives nothing away.
         matches = [key for key in self._keys if hmac.compare_digest(key.digest.encode(), digest)]
@@ -177,6 +178,14 @@ class Keyring:
         if before != after:
             fields = {"action": "keys changed", "added": sorted(after - before), "revoked": sorted(before - after)}
             log.info("audit", extra={"fields": fields})
+
+    def _look(self) -> None:
+        """Read the file again if it has changed since the last look."""
+        if time.monotonic() - self._looked_at < _LOOK_EVERY:
+            return
+        self._looked_at = time.monotonic()
+        if _version(self.path) != self._version:
+            self.reload()
 
 
 def create(path: Path, name: str, scopes: Sequence[Scope], limits: Limits) -> str:

@@ -54,6 +54,14 @@ def test_what_is_made_and_revoked_counts_without_a_restart(path: Path, monkeypat
     assert [key.revoked is None for key in keyring.read(path)] == [False, True]
 
 
+def test_the_first_key_closes_a_service_that_runs_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = ring(path, monkeypatch)
+    assert running.is_open("admin")
+    keyring.create(path, "a", ["search"], Limits())
+    # Nobody brings a key to an open service, so no key is looked for before this question.
+    assert not running.is_open("admin")
+
+
 def test_a_file_that_breaks_or_goes_leaves_the_keys_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running = ring(path, monkeypatch)
     token = keyring.create(path, "a", ["search"], Limits())
