@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from service.corpus.base import Change, ChangeLog, Document, Documents
-from service.errors import InstarError, NotReady
+from service.errors import InstarError, NotReady, StorageFailed
 from service.generations.builder import Builder
 from service.generations.generations import Generations
 from service.index.base import VectorIndex
@@ -66,6 +66,8 @@ class Following:
         self._failing = False
         # The position up to which the indexes that take writes lack nothing.
         self._embedded_to = -1
+        # Why this process can follow no more, if it cannot.
+        self.ended: str | None = None
 
     def start(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
@@ -90,11 +92,17 @@ class Following:
             self._wake()
 
     def catch_up(self) -> None:
-        """Show all that is in the log, in a step of the writing thread."""
+        """Show all that is in the log, in a step of the writing thread.
+
+        Raises StorageFailed, from then on, if the log has lost what is shown here.
+        """
         while True:
+            if self.ended is not None:
+                raise StorageFailed(self.ended)
             looked = time.monotonic()
             changes = self.changes.changes_after(self.position, _SHOWN_TOGETHER)
             if not changes:
+                self._require_shown()
                 self._current_at = looked
                 return
             if changes[0].position > self.position + 1:
@@ -102,6 +110,21 @@ class Following:
                 continue
             self._show(changes)
             self.position = changes[-1].position
+
+    def _require_shown(self) -> None:
+        """Raise StorageFailed if the log ends before what is shown here.
+
+        Its numbers are given again then, so what is shown here would pass for what others write.
+        """
+        position = self.changes.position()
+        if position < self.position:
+            self.ended = (
+                f"the database has lost the last {self.position - position} changes that this replica shows, as a"
+                " standby that is not synchronous loses them: stop this replica, remove the folders graphs and words"
+                " from its data folder, and start it again"
+            )
+            log.error("%s", self.ended)
+            raise StorageFailed(self.ended)
 
     def _take_turn(self) -> None:
         """Show what came before a write. Raises NotReady if the write itself could not be shown then."""
@@ -132,6 +155,8 @@ class Following:
 
         Raises NotReady if that takes over `patience` seconds, and at once if the log could not be read for as long.
         """
+        if self.ended is not None:
+            raise NotReady(self.ended)
         lagging = (
             f"this replica has not seen the changes of the others for {patience:g} s: ask another one meanwhile, and"
             " check the database"

@@ -42,6 +42,8 @@ class Replication:
 
     def problem(self) -> str | None:
         """Say why this replica must not answer; None if it may."""
+        if self.following.ended is not None:
+            return self.following.ended
         missing = self._joining.missing
         if missing is not None:
             reason = self._joining.problem

@@ -34,11 +34,12 @@ class Database:
 
     def __init__(self) -> None:
         self.away = False
+        self.lost = 0
         self.counts: list[int] = []
         self.index: VectorIndex
 
     def position(self) -> int:
-        return 0
+        return min(len(self.counts), len(CHANGES)) - self.lost
 
     def on_turn(self, _: object) -> None: ...
 
@@ -113,6 +114,21 @@ def test_a_document_that_is_replaced_is_there_once_at_every_moment(following: Fo
     assert database.counts == [1, 2, 2]
     assert following.position == 2
     assert database.index.complete_to == 3
+
+
+def test_a_log_that_has_lost_what_is_shown_is_followed_no_more(following: Following, database: Database) -> None:
+    following.start()
+    following.catch_up()
+    # As after a failover to a standby that had not yet heard of the last change.
+    database.lost = 1
+    with pytest.raises(StorageFailed, match="has lost the last 1 changes"):
+        following.catch_up()
+    # Others write again, under the numbers that are shown here.
+    database.lost = 0
+    with pytest.raises(StorageFailed, match="remove the folders graphs and words"):
+        following.catch_up()
+    with pytest.raises(NotReady, match="start it again"):
+        asyncio.run(following.refresh(0.01, 0.05))
 
 
 def test_a_log_that_cannot_be_read_holds_requests_up_for_no_longer_than_one_waits(
