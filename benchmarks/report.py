@@ -318,11 +318,12 @@ one machine, one recipe after the other. On the sample, the first recipe was the
 
 ## Verdicts with few questions
 
-`make bench-verdicts ARGS="--beir FOLDER"`. Half of the questions on each answer teach models, and those of the other
-half are drawn: how often the gate says PROMOTE to a model by 60, 100, 150 and 250 questions, if it is asked after each
-batch until it does. The gain is that on all questions of that half, with its 95% interval. For the last columns base
-and model change places in half of the groups of questions with a common answer, drawn anew each time, so that the gain
-is 0 and every PROMOTE is wrong.
+`make bench-verdicts ARGS="--beir FOLDER"`. Half of the questions on each answer teach models, divided by their text
+(`--split by-query`), and those of the other half are drawn: how often the gate says PROMOTE to a model by 60, 100, 150
+and 250 questions, if it is asked after each batch until it does. The gain is that on all questions of that half, with
+its 95% interval, and then apart on questions whose answers were trained on and on those whose answers were not, with
+the number of questions. For the last columns base and model change places in half of the groups of questions with a
+common answer, drawn anew each time, so that the gain is 0 and every PROMOTE is wrong.
 
 {verdicts}
 

@@ -1,6 +1,7 @@
 """`make bench-verdicts ARGS="--beir FOLDER"`: how often a verdict on few questions is right, and how often it is wrong.
 
-Half of the questions on each answer teach models, some a lot, some little and some nothing good; the other half asks.
+Half of the questions on each answer teach models, some a lot, some little and some nothing good; the other half asks
+for the same answers in other words. So the questions that teach are divided by their text (`--split by-query`).
 All questions of that half say how much better a model is. Many draws of few of them are judged by the trainer's gate,
 each draw again after each batch, as somebody would who judges on until the verdict is PROMOTE. For a gain of exactly 0
 with outcomes as these are, base and model change places in half of the groups of questions with a common answer, drawn
@@ -12,11 +13,13 @@ import json
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
@@ -64,13 +67,17 @@ LESSONS = (
 
 @dataclass(frozen=True)
 class Outcomes:
-    """nDCG@10 and recall at K of each question (n), before and after, and the number of its group."""
+    """nDCG@10 and recall at K of each question (n), before and after, and the number of its group.
+
+    `known` are questions whose answers the model was trained on.
+    """
 
     before: Floats
     after: Floats
     recall_before: Floats
     recall_after: Floats
     groups: Numbers
+    known: NDArray[np.bool_]
 
     def part(self, chosen: Numbers) -> "Outcomes":
         """Those of some questions, by their places."""
@@ -85,6 +92,7 @@ class Outcomes:
             np.where(flips, self.recall_after, self.recall_before),
             np.where(flips, self.recall_before, self.recall_after),
             self.groups,
+            self.known,
         )
 
 
@@ -130,7 +138,8 @@ def trained(
             tuned = tuning.tune(models, taught, Path(folder), resume=False, quiet=True)
             mixing.mix(tuned, models, None, 0)
             after = _ranked(cast(SentenceTransformer, tuned.model), judged, asked)
-        yield lesson, tuned.decisions["learning_rate"], _outcomes(judged, asked, base, after)
+        trained_on = set().union(*taught.good("train").values())
+        yield lesson, tuned.decisions["learning_rate"], _outcomes(judged, asked, base, after, trained_on)
 
 
 def drawn(outcomes: Outcomes, draws: int) -> dict[str, Any]:
@@ -146,6 +155,8 @@ def drawn(outcomes: Outcomes, draws: int) -> dict[str, Any]:
     return {
         "gain": float(gain.mean()),
         "interval": [low, high],
+        "known": {"asked": int(outcomes.known.sum()), "gain": _mean(gain[outcomes.known])},
+        "new": {"asked": int((~outcomes.known).sum()), "gain": _mean(gain[~outcomes.known])},
         "promoted": (promoted / draws).tolist(),
         "by_chance": (by_chance / draws).tolist(),
     }
@@ -157,15 +168,27 @@ def table(measured: dict[str, Any]) -> str:
     lines = [
         f"{measured['draws']} draws of {measured['asked']} questions of {measured['set']}.",
         "",
-        f"| the model learned from | rate | gain | {' | '.join(looks)} | gain of 0: {' | '.join(looks)} |",
-        "|---" * (3 + 2 * len(LOOKS)) + "|",
+        f"| the model learned from | rate | gain | on known answers | on new ones | {' | '.join(looks)} |"
+        f" gain of 0: {' | '.join(looks)} |",
+        "|---" * (5 + 2 * len(LOOKS)) + "|",
     ]
     for model in measured["models"]:
         low, high = model["interval"]
         shares = [f"{share:.1%}" for share in (*model["promoted"], *model["by_chance"])]
         gain = f"{model['gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
-        lines.append(f"| {model['name']} | {learning_rate.shown(model.get('rate'))} | {gain} | {' | '.join(shares)} |")
+        parts = " | ".join(_part(model[name]) for name in ("known", "new"))
+        rate = learning_rate.shown(model["rate"])
+        lines.append(f"| {model['name']} | {rate} | {gain} | {parts} | {' | '.join(shares)} |")
     return "\n".join(lines)
+
+
+def _mean(gains: Floats) -> float | None:
+    return float(gains.mean()) if len(gains) else None
+
+
+def _part(measured: dict[str, Any]) -> str:
+    """The gain on some of the questions, and how many they are."""
+    return "none asks" if measured["gain"] is None else f"{measured['gain']:+.3f} ({measured['asked']})"
 
 
 def _taught(judged: Dataset, learned: Sequence[str], lesson: Lesson) -> Dataset:
@@ -179,19 +202,22 @@ def _taught(judged: Dataset, learned: Sequence[str], lesson: Lesson) -> Dataset:
             Judgement(judgement.query, answer, judgement.good)
             for judgement, answer in zip(judgements, answers, strict=True)
         ]
-    return folds.whole(replace(judged, judgements=tuple(judgements)), _SEED)
+    return folds.whole(replace(judged, judgements=tuple(judgements)), "by-query", _SEED)
 
 
 def _ranked(model: SentenceTransformer, judged: Dataset, asked: Sequence[str]) -> Rankings:
     return rankings.by_cosine(rankings.embed(model, judged, asked, quiet=True), judged, asked)
 
 
-def _outcomes(judged: Dataset, asked: Sequence[str], base: Rankings, tuned: Rankings) -> Outcomes:
+def _outcomes(
+    judged: Dataset, asked: Sequence[str], base: Rankings, tuned: Rankings, trained_on: AbstractSet[str]
+) -> Outcomes:
     good, components = judged.good(), splits.components(judged)
     before, after = [np.array([ranking.ndcg(one.top[query], good[query]) for query in asked]) for one in (base, tuned)]
     recalls = [np.array([ranking.recall(one.top[query], good[query], _K) for query in asked]) for one in (base, tuned)]
     groups = np.array([components[query] for query in asked])
-    return Outcomes(before, after, recalls[0], recalls[1], groups)
+    known = np.array([bool(good[query] & trained_on) for query in asked])
+    return Outcomes(before, after, recalls[0], recalls[1], groups, known)
 
 
 def _looks(outcomes: Outcomes, order: Numbers) -> Floats:

@@ -50,7 +50,11 @@ class Recipe(BaseModel):
         50, ge=1, le=MOST_CANDIDATES, description="first documents of the retriever that a reranker puts in order"
     )
     seed: int = Field(13, ge=0, description="seed of the random numbers: an equal one repeats the run")
-    split: SplitMode = Field("auto", description="how queries are divided into train, dev and test")
+    split: SplitMode = Field(
+        "auto",
+        description="how queries are divided into train, dev and test: by-component tests on answers that were not"
+        " trained on, by-query on new words for known answers; auto: as the data says, else by-component",
+    )
 
     loss: LossName = Field("auto", description="loss to train with; auto chooses by the judgements, and says why")
     matryoshka: list[Annotated[int, Field(ge=1)]] = Field(

@@ -98,15 +98,17 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     began, clock = datetime.now(UTC), time.perf_counter()
     parts = _parts(dataset, run_plan)
     if parts:
-        divided = folds.whole(dataset, recipe.seed)
+        divided = folds.whole(dataset, recipe.split, recipe.seed)
+        without = "it, and with its answers" if recipe.split == "by-query" else "it and its answers"
         how = (
-            f"in {len(parts)} folds: each question is tested by a model that was trained without it and its answers;"
+            f"in {len(parts)} folds: each question is tested by a model that was trained without {without};"
             " the package is trained on all questions"
         )
         tested = folds.tested(dataset, parts)
     else:
         divided, how = splits.split(dataset, recipe.split, recipe.seed)
         tested = divided
+    how += _of_shared_answers(dataset, recipe)
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
     made = _made(dataset, recipe, run_plan.thresholds)
@@ -155,12 +157,26 @@ def _training(models: int, run_plan: RunPlan) -> str:
     return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
 
 
+def _of_shared_answers(dataset: Dataset, recipe: Recipe) -> str:
+    """A note for whoever divides by answers where most questions share theirs: others may ask for the same again."""
+    if recipe.split in {"by-query", "given"} or dataset.splits:
+        return ""
+    sizes = list(map(len, splits.groups(dataset)))
+    sharing, judged = sum(size for size in sizes if size > 1), sum(sizes)
+    if 2 * sharing <= judged:
+        return ""
+    return (
+        f"; {sharing:,} of {judged:,} questions share an answer with others: if users ask for known answers in new"
+        " words, --split by-query trains and tests for that"
+    )
+
+
 def _made(dataset: Dataset, recipe: Recipe, thresholds: Thresholds) -> Made:
     """How the report comes about that a run makes of these judgements."""
     return Made(
         by="run",
         judged=len(dataset.good()),
-        foldable=_foldable(dataset, recipe) and len(splits.groups(dataset)) >= _GROUPS,
+        foldable=_foldable(dataset, recipe) and len(folds.groups(dataset, recipe.split)) >= _GROUPS,
         divided=recipe.split == "given" or (recipe.split == "auto" and bool(dataset.splits)),
         max_p=thresholds.max_p,
     )
@@ -198,7 +214,7 @@ def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPla
     least, judged = run_plan.thresholds.min_queries, made.judged
     if test >= least:
         return
-    groups = len(splits.groups(dataset))
+    groups = len(folds.groups(dataset, run_plan.recipe.split))
     if made.divided:
         advice = f"Put {least - test} more judged questions into the test split of the data"
     elif not _foldable(dataset, run_plan.recipe):
@@ -211,7 +227,8 @@ def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPla
     else:
         advice = (
             f"Judge questions with other answers: questions with a common answer count as one, so that these {judged}"
-            f" count as {groups}, and folds, which test on all that are judged, take {_GROUPS}"
+            f" count as {groups}, and folds, which test on all that are judged, take {_GROUPS}; or test new words for"
+            " known answers with --split by-query"
         )
     raise BadData(
         f"no verdict is possible: there are {test} test questions, and a verdict takes {least}. {advice}. Or train all"
@@ -221,7 +238,7 @@ def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPla
 
 def _foldable(dataset: Dataset, recipe: Recipe) -> bool:
     """Whether questions may be tested in folds: nobody has divided them, and an embedding model is tuned."""
-    return recipe.kind == "dense" and recipe.split in ("auto", "by-component") and not dataset.splits
+    return recipe.kind == "dense" and recipe.split != "given" and not dataset.splits
 
 
 def _parts(dataset: Dataset, run_plan: RunPlan) -> list[Dataset]:
@@ -235,13 +252,13 @@ def _parts(dataset: Dataset, run_plan: RunPlan) -> list[Dataset]:
         judged, least = len(dataset.good()), run_plan.thresholds.min_queries
         too_few = int(judged * splits.SHARES[-1]) < least <= judged
         # Too few answers may be left for folds, too, and then one split says so.
-        wanted = foldable and too_few and len(splits.groups(dataset)) >= _GROUPS
-        return folds.folds(dataset, folds.USUAL, recipe.seed) if wanted else []
+        wanted = foldable and too_few and len(folds.groups(dataset, recipe.split)) >= _GROUPS
+        return folds.folds(dataset, folds.USUAL, recipe.split, recipe.seed) if wanted else []
     if count == 1:
         return []
     if not foldable:
         raise BadData("--folds is for embedding models and questions without splits: leave it out")
-    return folds.folds(dataset, count, recipe.seed)
+    return folds.folds(dataset, count, recipe.split, recipe.seed)
 
 
 def _compare(

@@ -61,9 +61,12 @@ def groups(dataset: Dataset) -> list[list[str]]:
 
 def by_query(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
     """Put all queries with one text into one split. Raises BadData if they are too few."""
-    judged = _judged(_human(dataset))
-    by_text = _grouped({query: normalised(dataset.queries[query]) for query in judged})
-    return dataset.with_splits(_divided(by_text, seed, shares, "different texts"))
+    return dataset.with_splits(_divided(same_texts(dataset), seed, shares, "different texts"))
+
+
+def same_texts(dataset: Dataset) -> list[list[str]]:
+    """The queries that people judged, those with one text together."""
+    return _grouped({query: normalised(dataset.queries[query]) for query in _judged(_human(dataset))})
 
 
 def components(dataset: Dataset) -> dict[str, int]:

@@ -85,4 +85,4 @@ def _divisions(dataset: Dataset, recipe: Recipe) -> Iterator[Dataset]:
     with suppress(BadData):
         yield splits.split(dataset, recipe.split, recipe.seed)[0]
     with suppress(BadData):
-        yield folds.whole(dataset, recipe.seed)
+        yield folds.whole(dataset, recipe.split, recipe.seed)

@@ -122,7 +122,7 @@ def test_the_package_and_the_models_that_prove_it_make_the_same_passes(tmp_path:
         # Three times the four steps of a pass, and a fifth of the time for what is not known.
         planned = Schedule(models=3, budget=1500)
         tuned = tuning.tune(models, judged.dataset(), tmp_path / "run", resume=False, quiet=True, schedule=planned)
-        parts = folds.folds(data, 2, RECIPE.seed)
+        parts = folds.folds(data, 2, RECIPE.split, RECIPE.seed)
         assert tuned.passes == tuned.decisions["epochs"] == 1
         cross_validation.rank(Training(models, tmp_path / "run", False, None, 1.0, tuned.passes), parts, quiet=True)
     for number in (1, 2):

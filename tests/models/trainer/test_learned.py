@@ -21,7 +21,7 @@ def manifest(divided: Dataset, recipe: Recipe = RECIPE) -> Manifest:
 
 
 def test_a_package_of_folds_has_learned_from_every_question() -> None:
-    assert learned_from(manifest(folds.whole(WHOLE, RECIPE.seed)), [WHOLE]) == frozenset(WHOLE.good())
+    assert learned_from(manifest(folds.whole(WHOLE, RECIPE.split, RECIPE.seed)), [WHOLE]) == frozenset(WHOLE.good())
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, Recipe(seed=5, split="by-query")])
@@ -35,13 +35,13 @@ def test_a_package_of_one_split_has_learned_from_all_but_its_test(recipe: Recipe
 def test_any_reading_of_the_data_may_be_that_of_the_run() -> None:
     query, document = next(iter(WHOLE.queries)), next(iter(WHOLE.corpus))
     more = Dataset(WHOLE.queries, WHOLE.corpus, (*WHOLE.judgements, Judgement(query, document, False)))
-    packaged = manifest(folds.whole(more, RECIPE.seed))
+    packaged = manifest(folds.whole(more, RECIPE.split, RECIPE.seed))
     assert learned_from(packaged, [WHOLE]) is None
     assert learned_from(packaged, [WHOLE, more]) == frozenset(WHOLE.good())
 
 
 def test_other_data_and_a_base_that_had_learned_are_doubts_and_what_is_known_is_none() -> None:
-    packaged = manifest(folds.whole(WHOLE, RECIPE.seed))
+    packaged = manifest(folds.whole(WHOLE, RECIPE.split, RECIPE.seed))
     assert doubt(packaged, None) == "data"
     assert doubt(packaged, 0) == ""
     on_a_package = packaged.model_copy(update={"lineage": packaged.lineage | {"base": {"id": "v1", "learned": True}}})
@@ -57,7 +57,7 @@ def test_of_a_manifest_that_names_no_data_nothing_is_known(lineage: dict[str, An
 
 def test_models_together_have_learned_from_what_any_has_and_one_doubt_is_a_doubt() -> None:
     divided, _ = splits.split(WHOLE, RECIPE.split, RECIPE.seed)
-    every, of_split = manifest(folds.whole(WHOLE, RECIPE.seed)), manifest(divided)
+    every, of_split = manifest(folds.whole(WHOLE, RECIPE.split, RECIPE.seed)), manifest(divided)
     of_other = Manifest(name="other", files={}, lineage={"data": {"digest": "x"}, "recipe": RECIPE.facts()})
     tested = divided.good("test").keys()
     assert learned([of_split], [WHOLE], tested) == Learned(0)
