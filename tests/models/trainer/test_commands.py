@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import chdir, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,23 @@ def test_in_folds_all_questions_are_tested_and_all_are_trained_on(
     assert "questions without splits: leave it out" in trainer(f"{RUN} --folds 3 --name other", code=2)
 
 
+def test_by_query_folds_test_new_words_for_answers_that_others_have_taught(
+    trainer: Trainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = judged.dataset().with_splits({})
+    shared = [replace(each, document=f"good{int(each.query[1:]) % 4}") for each in pairs.judgements if each.good]
+    beir.write(replace(pairs, judgements=tuple(shared)), trainer.folder / "undivided")
+    few = f"{RUN} {LENIENT} --name tuned".replace("--folds 1", "--folds 3").replace("data data", "data undivided")
+    assert main(few.split()) == 0
+    assert "24 of 24 questions share an answer with others: if users ask for known answers" in capsys.readouterr().err
+    assert main(f"{few} --split by-query --replace".split()) == 0
+    told = capsys.readouterr().err
+    assert "by a model that was trained without it, and with its answers" in told
+    assert "share an answer" not in told
+    compared = trainer.facts("evaluate checkpoints/tuned undivided --format beir --baseline base --questions all")
+    assert compared["made"]["learned"] == compared["test_queries"] == 24
+
+
 def test_a_package_is_not_promoted_by_data_that_may_be_that_of_its_run_with_a_question_more(
     after_a_run: Trainer,
 ) -> None:
@@ -199,6 +216,8 @@ def test_too_few_questions_for_a_verdict_are_told_before_anything_is_trained(tra
         (range(40), "", "Judge 10 more questions, which makes 50 in all."),
         (range(60), "--folds 1", "Run with --folds 5, which tests on all 60 that are judged."),
         ([n % 4 for n in range(60)], "", "so that these 60 count as 4, and folds, which test on all that are judged"),
+        ([n % 4 for n in range(60)], "", "or test new words for known answers with --split by-query"),
+        ([n % 4 for n in range(60)], "--folds 1 --split by-query", "Run with --folds 5, which tests on all 60"),
         ([max(0, n - 209) for n in range(300)], "", "Run with --folds 5, which tests on all 300 that are judged."),
         (range(60), "--kind reranker", "Judge about 190 more questions, which makes 250 in all."),
     ],

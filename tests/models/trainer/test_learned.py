@@ -13,6 +13,7 @@ from trainer.recipe import Recipe
 
 WHOLE = judged.dataset().with_splits({})
 RECIPE = Recipe(seed=5)
+BY_QUERY = Recipe(seed=5, split="by-query")
 
 
 def manifest(divided: Dataset, recipe: Recipe = RECIPE) -> Manifest:
@@ -20,11 +21,13 @@ def manifest(divided: Dataset, recipe: Recipe = RECIPE) -> Manifest:
     return Manifest(name="tuned", files={}, lineage=lineage)
 
 
-def test_a_package_of_folds_has_learned_from_every_question() -> None:
-    assert learned_from(manifest(folds.whole(WHOLE, RECIPE.split, RECIPE.seed)), [WHOLE]) == frozenset(WHOLE.good())
+@pytest.mark.parametrize("recipe", [RECIPE, BY_QUERY])
+def test_a_package_of_folds_has_learned_from_every_question(recipe: Recipe) -> None:
+    packaged = manifest(folds.whole(WHOLE, recipe.split, recipe.seed), recipe)
+    assert learned_from(packaged, [WHOLE]) == frozenset(WHOLE.good())
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, Recipe(seed=5, split="by-query")])
+@pytest.mark.parametrize("recipe", [RECIPE, BY_QUERY])
 def test_a_package_of_one_split_has_learned_from_all_but_its_test(recipe: Recipe) -> None:
     divided, _ = splits.split(WHOLE, recipe.split, recipe.seed)
     learned = learned_from(manifest(divided, recipe), [WHOLE])
