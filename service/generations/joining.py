@@ -154,10 +154,13 @@ class Joining:
                     await asyncio.Event().wait()
                 finally:
                     self._complete = False
-        except InstarError as error:
-            self.problem = f"{wanted.model} cannot be prepared: {error.message}"
+        # The leader waits for what is said here, so every error ends here.
+        except Exception as error:
+            expected = isinstance(error, InstarError)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}; see the log of this replica"
+            self.problem = f"{wanted.model} cannot be prepared: {reason}"
             self._unable = self._unable or not isinstance(error, _PASSING)
-            log.warning("%s", self.problem)
+            log.warning("%s", self.problem, exc_info=not expected)
             await asyncio.sleep(_AGAIN)
 
     def _only_builds(self) -> bool:

@@ -131,3 +131,16 @@ def test_another_number_of_the_same_model_is_prepared_anew_and_the_first_one_of_
         assert replica.begun == [("two", 0), ("one", 1), ("one", 0)]
 
     with_replica(test)
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError(), RuntimeError("bad allocation")])
+def test_any_error_is_said_and_followed_by_a_pause(error: Exception) -> None:
+    async def test(replica: Replica) -> None:
+        replica.failures["one"] = error
+        replica.request = BACK
+        await replica.until(lambda: replica.joining.unable == BACK.ticket)
+        assert (replica.joining.problem or "").startswith(f"one cannot be prepared: {type(error).__name__}: {error}")
+        await asyncio.sleep(0.05)
+        assert len(replica.begun) == 1
+
+    with_replica(test)
