@@ -149,9 +149,7 @@ class Joining:
             async with models.beside(wanted.model, wanted.number, self._only_builds):
                 self._complete, self._unable, self.problem = True, False, None
                 try:
-                    if models.missing is not None:
-                        await self._thread.run(models.adopt)
-                    await asyncio.Event().wait()
+                    await self._hold(models, wanted.model)
                 finally:
                     self._complete = False
         # The leader waits for what is said here, so every error ends here.
@@ -162,6 +160,18 @@ class Joining:
             self._unable = self._unable or not isinstance(error, _PASSING)
             log.warning("%s", self.problem, exc_info=not expected)
             await asyncio.sleep(_AGAIN)
+
+    async def _hold(self, models: Joinable, model: str) -> None:
+        """Switch to the loaded model if it is active already, and hold it until cancelled.
+
+        Raises NotReady if it is active and this process cannot switch to it, as after a write that it did not follow.
+        """
+        while True:
+            if _lacks(models, model):
+                await self._thread.run(models.adopt)
+                if _lacks(models, model):
+                    raise NotReady("it became active, and had missed something here: it is loaded again in a moment")
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _only_builds(self) -> bool:
         """Say whether the other replica has nothing to prepare yet."""
@@ -176,6 +186,10 @@ def _serves(held: Request | None, wanted: Request | None) -> bool:
     if held is None or wanted is None:
         return held is wanted
     return held.model == wanted.model and held.number in (0, wanted.number)
+
+
+def _lacks(models: Joinable, model: str) -> bool:
+    return models.missing is not None and models.missing.model == model
 
 
 async def _end(task: "asyncio.Task[None] | None") -> None:

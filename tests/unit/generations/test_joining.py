@@ -144,3 +144,18 @@ def test_any_error_is_said_and_followed_by_a_pause(error: Exception) -> None:
         assert len(replica.begun) == 1
 
     with_replica(test)
+
+
+def test_what_missed_something_after_it_was_prepared_is_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_AGAIN", 0.001)
+
+    async def test(replica: Replica) -> None:
+        replica.request = Request("two", ticket=4)
+        await replica.until(lambda: replica.joining.prepared == 4)
+        # A write could not be embedded with it, so it follows no more. Then it becomes active.
+        replica.loaded.discard("two")
+        replica.missing, replica.request = Missing("two", 2), None
+        await replica.until(lambda: replica.missing is None)
+        assert [model for model, _ in replica.begun] == ["two", "two"]
+
+    with_replica(test)
