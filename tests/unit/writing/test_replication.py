@@ -12,11 +12,11 @@ from service.writing.replication import Replication
 
 
 def reported(**joining: object) -> ReplicaState:
-    following = SimpleNamespace(changes=None, position=7, age=lambda: 0.0)
-    joined = SimpleNamespace(**{"missing": None, "problem": None, "prepared": None, "unable": None} | joining)
-    generations = SimpleNamespace(active=None)
-    parts: list[Any] = [following, joined, None, generations]
-    return Replication(uuid4(), "r", *parts, ReplicaSettings())._state()
+    following: Any = SimpleNamespace(changes=None, position=7, age=lambda: 0.0)
+    joined: Any = SimpleNamespace(**{"missing": None, "problem": None, "prepared": None, "unable": None} | joining)
+    reports: Any = None
+    generations: Any = SimpleNamespace(active=None)
+    return Replication(uuid4(), "r", following, joined, reports, generations, ReplicaSettings())._state()
 
 
 def test_one_that_lacks_a_model_and_cannot_prepare_another_one_gives_the_reason_that_was_asked_for() -> None:
