@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from service.checkpoints.model_kind import Kind
 from service.cluster.base import Request
+from service.cluster.heartbeats import Heartbeats
 from service.cluster.portions import Portions
 from service.corpus.base import Records
 
@@ -47,15 +48,20 @@ def withdraw(records: Records, wish: Wish) -> None:
 class PostgresRequests:
     """The requests to the process `identity`. Safe from any thread."""
 
-    def __init__(self, records: Records, portions: Portions, identity: UUID) -> None:
+    def __init__(self, records: Records, heartbeats: Heartbeats, portions: Portions, identity: UUID) -> None:
         self._records = records
+        self._heartbeats = heartbeats
         self._portions = portions
         self._identity = identity
 
     def current(self) -> Request | None:
         """See `Requests`."""
         wish = wished(self._records)
-        if wish is not None and wish.leader != self._identity:
+        if wish is not None and wish.leader != self._identity and self._lives(wish.leader):
             return Request(wish.model, wish.number, wish.ticket, kind=wish.kind)
         model = self._portions.announced(self._identity)
         return None if model is None else Request(model, builds=True)
+
+    def _lives(self, leader: UUID) -> bool:
+        """Say whether somebody may still wait for what is wished: one that was killed has not withdrawn it."""
+        return any(replica.state.id == leader for replica in self._heartbeats.replicas())

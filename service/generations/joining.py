@@ -68,6 +68,8 @@ class Joining:
         self._thread = thread
         self.problem: str | None = None
         self._wanted: Request | None = None
+        # The request that is being prepared, or is prepared.
+        self._held: Request | None = None
         self._complete = False
         self._unable = False
 
@@ -79,12 +81,17 @@ class Joining:
     @property
     def prepared(self) -> int | None:
         """The ticket of what this replica was asked for, once it could answer with it."""
-        return self._wanted.ticket if self._wanted is not None and self._complete else None
+        return self._ticket if self._complete else None
 
     @property
     def unable(self) -> int | None:
         """The ticket of what this replica was asked for, if it cannot prepare that."""
-        return self._wanted.ticket if self._wanted is not None and self._unable else None
+        return self._ticket if self._unable else None
+
+    @property
+    def _ticket(self) -> int | None:
+        """The ticket of what this replica was asked for, once it is at that."""
+        return self._wanted.ticket if self._wanted is not None and _serves(self._held, self._wanted) else None
 
     def adopt(self) -> None:
         """Switch to what another replica has activated: a step of the writing thread."""
@@ -94,17 +101,18 @@ class Joining:
     async def run(self, catch_up: Callable[[], None]) -> None:
         """Prepare and load until cancelled. `catch_up` shows what is in the log, in a step of the writing thread."""
         task: asyncio.Task[None] | None = None
-        model: str | None = None
         try:
             while True:
                 await self._look(catch_up)
-                wanted = None if self._wanted is None else self._wanted.model
-                if wanted != model or (wanted is not None and task is not None and task.done()):
+                is_other = not _serves(self._held, self._wanted)
+                if is_other or (task is not None and task.done()):
                     await _end(task)
-                    if wanted != model:
+                    if is_other:
                         self._unable, self.problem = False, None
-                    task = None if wanted is None else asyncio.create_task(self._prepare(), name=f"prepare-{wanted}")
-                    model = wanted
+                    self._held = wanted = self._wanted
+                    task = None
+                    if wanted is not None:
+                        task = asyncio.create_task(self._prepare(wanted), name=f"prepare-{wanted.model}")
                 await asyncio.sleep(_LOOK_EVERY)
         finally:
             await _end(task)
@@ -113,43 +121,75 @@ class Joining:
         """Note what this replica should have loaded beside its active models."""
         try:
             request = await asyncio.to_thread(self._requests.current)
-            if request is None and self._wanted is not None:
-                # The request ends right after the activation, which this replica may not have read of yet.
+            if self._wanted is not None and request != self._wanted:
+                # A request ends right after the activation, which this replica may not have read of yet.
                 await self._thread.run(catch_up)
         except InstarError:
             # The log of changes says that the store cannot be reached. What was wanted is still wanted.
             return
+        if request is None or request.ticket is None:
+            self._wanted = self._lacking() or request
+        else:
+            # Another replica waits for this one, which is not ready and may never be able to load what it lacks. What
+            # it is asked for may even take the place of that, as a step back does.
+            self._wanted = request
+
+    def _lacking(self) -> Request | None:
+        """Return an active model that is not loaded here, as a request that nobody waits for."""
         for kind, models in self._kinds.items():
             missing = models.missing
             if missing is not None:
-                self._wanted = Request(missing.model, missing.number, kind=kind)
-                return
-        self._wanted = request
+                return Request(missing.model, missing.number, kind=kind)
+        return None
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, wanted: Request) -> None:
         """Load the model and hold it until cancelled. A failure is said, and tried again after a while."""
-        wanted = self._wanted
-        if wanted is None:
-            return
         models = self._kinds[wanted.kind]
         try:
             async with models.beside(wanted.model, wanted.number, self._only_builds):
                 self._complete, self._unable, self.problem = True, False, None
                 try:
-                    if models.missing is not None:
-                        await self._thread.run(models.adopt)
-                    await asyncio.Event().wait()
+                    await self._hold(models, wanted.model)
                 finally:
                     self._complete = False
-        except InstarError as error:
-            self.problem = f"{wanted.model} cannot be prepared: {error.message}"
+        # The leader waits for what is said here, so every error ends here.
+        except Exception as error:
+            expected = isinstance(error, InstarError)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}; see the log of this replica"
+            self.problem = f"{wanted.model} cannot be prepared: {reason}"
             self._unable = self._unable or not isinstance(error, _PASSING)
-            log.warning("%s", self.problem)
+            log.warning("%s", self.problem, exc_info=not expected)
             await asyncio.sleep(_AGAIN)
+
+    async def _hold(self, models: Joinable, model: str) -> None:
+        """Switch to the loaded model if it is active already, and hold it until cancelled.
+
+        Raises NotReady if it is active and this process cannot switch to it, as after a write that it did not follow.
+        """
+        while True:
+            if _lacks(models, model):
+                await self._thread.run(models.adopt)
+                if _lacks(models, model):
+                    raise NotReady("it became active, and had missed something here: it is loaded again in a moment")
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _only_builds(self) -> bool:
         """Say whether the other replica has nothing to prepare yet."""
         return self._wanted is not None and self._wanted.builds
+
+
+def _serves(held: Request | None, wanted: Request | None) -> bool:
+    """Say whether what is prepared for one request is what the other one asks for.
+
+    A generation without a number takes the one that it gets by its activation.
+    """
+    if held is None or wanted is None:
+        return held is wanted
+    return held.model == wanted.model and held.number in (0, wanted.number)
+
+
+def _lacks(models: Joinable, model: str) -> bool:
+    return models.missing is not None and models.missing.model == model
 
 
 async def _end(task: "asyncio.Task[None] | None") -> None:

@@ -15,7 +15,7 @@ from hashlib import sha256
 import httpx
 
 from service.corpus.base import Records
-from service.errors import InsufficientResources, StorageFailed
+from service.errors import InstarError
 from service.generations.changes import Change, Changes
 from service.machine.writer import WritingThread
 from service.settings import WEBHOOK_SECRET_PREFIX
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 15
 _LOOK_SECONDS = 0.5
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0
+# Seconds after which records that cannot be read are read again.
+_AGAIN = 5.0
 _DELIVERED = "webhook"
 
 
@@ -46,10 +48,13 @@ class Webhook:
         wait = _FIRST_WAIT
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             while True:
-                # Another replica may have delivered something since.
-                note = await asyncio.to_thread(self._records.note, _DELIVERED)
-                delivered = None if note is None else int(note)
-                undelivered = await asyncio.to_thread(self._changes.after, delivered)
+                try:
+                    undelivered = await asyncio.to_thread(self._undelivered)
+                # A database that is away for a while must not end what else the service does in the background.
+                except InstarError as error:
+                    log.warning("changes for the webhook are looked for again in %d seconds: %s", _AGAIN, error.message)
+                    await asyncio.sleep(_AGAIN)
+                    continue
                 for change in undelivered:
                     problem = await self._deliver(client, change)
                     if problem:
@@ -67,6 +72,11 @@ class Webhook:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
+    def _undelivered(self) -> list[Change]:
+        # Another replica may have delivered something since.
+        note = self._records.note(_DELIVERED)
+        return self._changes.after(None if note is None else int(note))
+
     async def _deliver(self, client: httpx.AsyncClient, change: Change) -> str | None:
         """Send one change; returns what went wrong, or None."""
         body = change.model_dump_json().encode()
@@ -79,7 +89,7 @@ class Webhook:
             return f"it answered {response.status_code}"
         try:
             await self._thread.run(partial(self._records.save_note, _DELIVERED, str(change.id)))
-        except (StorageFailed, InsufficientResources) as error:
+        except InstarError as error:
             return error.message
         return None
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from service.corpus.base import Records
-from service.errors import CheckpointRefused, Conflict, InstarError, StorageFailed
+from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, StorageFailed
 from service.reload.errors import not_obeyed, nothing_in_shadow
 from service.reload.job import Job
 from service.reload.jobs import Jobs
@@ -146,7 +146,7 @@ class SharedOrders:
         except (CheckpointRefused, Conflict) as error:
             refusal = _Refusal(type=error.type, message=error.message)
             # The caller asks again if this cannot be recorded.
-            with suppress(StorageFailed):
+            with suppress(StorageFailed, InsufficientResources):
                 await self._write(name, note.model_copy(update={"refusal": refusal}))
         except InstarError as error:
             log.warning("an order of another replica is tried again: %s", error.message)

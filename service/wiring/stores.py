@@ -122,7 +122,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
                 database=database,
                 log=corpus.log,
                 heartbeats=heartbeats,
-                requests=PostgresRequests(corpus.records, portions, identity),
+                requests=PostgresRequests(corpus.records, heartbeats, portions, identity),
                 sharing=sharing,
                 identity=identity,
                 name=options.name or socket.gethostname(),

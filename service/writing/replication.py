@@ -82,7 +82,9 @@ class Replication:
 
     def _state(self) -> ReplicaState:
         active = self._generations.active
-        prepared = self._joining.prepared
+        prepared, unable = self._joining.prepared, self._joining.unable
+        # Whoever waits for what it cannot prepare reads why, also if it lacks another model as well.
+        problem = self._joining.problem if unable is not None else self.problem() or self._joining.problem
         return ReplicaState(
             id=self._identity,
             name=self._name,
@@ -90,6 +92,6 @@ class Replication:
             position=self.following.position,
             epoch=0 if active is None else active.record.activation,
             prepared=[] if prepared is None else [prepared],
-            problem=self.problem() or self._joining.problem,
-            unable=self._joining.unable,
+            problem=problem,
+            unable=unable,
         )

@@ -223,16 +223,32 @@ def test_others_hear_of_a_build_while_its_leader_lives(database: Database) -> No
 
 
 def test_a_process_is_asked_to_embed_and_then_to_prepare(database: Database) -> None:
-    portions, records = Portions(database), MemoryRecords()
-    requests = PostgresRequests(records, portions, HOLDERS[1])
+    portions, records, heartbeats = Portions(database), MemoryRecords(), Heartbeats(database)
+    requests = PostgresRequests(records, heartbeats, portions, HOLDERS[1])
     assert requests.current() is None
     build = announced(portions)
-    Heartbeats(database).report(ReplicaState(build.leader, "leader", "", position=0, epoch=1))
+    heartbeats.report(ReplicaState(build.leader, "leader", "", position=0, epoch=1))
     assert requests.current() == Request(build.model, builds=True)
     ask(records, Wish(ticket=5, leader=build.leader, model=build.model, number=0))
     assert requests.current() == Request(build.model, ticket=5)
     # The leader asks itself for nothing.
-    assert PostgresRequests(records, portions, build.leader).current() is None
+    assert PostgresRequests(records, heartbeats, portions, build.leader).current() is None
+
+
+def test_nothing_is_prepared_for_a_leader_that_was_killed(database: Database) -> None:
+    portions, records, heartbeats = Portions(database), MemoryRecords(), Heartbeats(database)
+    requests = PostgresRequests(records, heartbeats, portions, HOLDERS[1])
+    killed = ReplicaState(HOLDERS[0], "killed", "", position=0, epoch=1)
+    heartbeats.report(killed)
+    ask(records, Wish(ticket=5, leader=killed.id, model="two@1", number=1))
+    assert requests.current() == Request("two@1", 1, ticket=5)
+    with database.write() as connection:
+        connection.execute("UPDATE replicas SET seen = seen - interval '1 minute'")
+    assert requests.current() is None
+    # Another one goes on with what it led.
+    resumed = announced(portions, leader=uuid4())
+    heartbeats.report(ReplicaState(resumed.leader, "leader", "", position=0, epoch=2))
+    assert requests.current() == Request(resumed.model, builds=True)
 
 
 @dataclass

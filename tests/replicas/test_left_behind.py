@@ -56,3 +56,15 @@ def test_a_replica_that_lacks_the_checkpoint_is_named_and_not_ready_until_it_has
     (part / name).symlink_to(whole / name)
     until(lambda: not reason(unable))
     assert unable.get("/info")[kind] == able.get("/info")[kind]
+
+
+def test_a_step_back_waits_for_nobody_who_lacks_the_active_model_and_brings_it_back(
+    able_and_unable: tuple[Server, Server],
+) -> None:
+    able, unable = able_and_unable
+    job = able.wait_for_job(able.post("/admin/reload", {"model": "two"})["id"])
+    until(lambda: f"{job['checkpoint']} is active, and this replica cannot load it" in reason(unable), 5)
+    able.post("/admin/rollback", {})
+    until(lambda: not reason(unable), 5)
+    assert unable.get("/info")["model"] == able.get("/info")["model"]
+    assert able.get("/info")["model"].startswith("one@")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from service.corpus.memory.store import MemoryStore
-from service.errors import CheckpointRefused, Conflict, InstarError, NotReady
+from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, NotReady
 from service.machine.writer import WritingThread
 from service.reload.errors import no_job
 from service.reload.job import Job
@@ -121,6 +121,27 @@ def test_a_refusal_comes_back_as_it_was(refusal: InstarError) -> None:
         assert two.runner.calls == [(False, None)]
 
     with_two(test, refusal=refusal)
+
+
+def test_a_refusal_that_cannot_be_recorded_does_not_end_the_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(two: Two) -> None:
+        records, failed = two.corpus.records, list[str]()
+        save = records.save_note
+
+        def save_where_there_is_room(name: str, text: str | None) -> None:
+            if text is not None and '"refusal":{' in text:
+                failed.append(text)
+                raise InsufficientResources("there is no room left")
+            save(name, text)
+
+        monkeypatch.setattr(records, "save_note", save_where_there_is_room)
+        with pytest.raises(NotReady):
+            await two.at_other.activate()
+        assert failed
+        two.job.advance(7)
+        await asyncio.to_thread(until, lambda: two.other.job(two.job.id).done == 7, 10)
+
+    with_two(test, refusal=Conflict("nothing is there"), patience=1)
 
 
 def test_an_order_that_nobody_obeys_is_withdrawn() -> None:
