@@ -40,7 +40,7 @@ class Database:
     def position(self) -> int:
         return 0
 
-    def on_turn(self, _: object) -> None: ...
+    def on_turn(self, _hear: object, _require: object) -> None: ...
 
     def wait(self, _: float) -> None:
         if self.away:
