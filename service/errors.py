@@ -139,6 +139,6 @@ class StorageFailed(InstarError):
 
 
 class StorageAway(StorageFailed):
-    """A server that stores something cannot be reached. Once it can, everything goes on by itself."""
+    """A server that stores something cannot be reached or is at something else. Later, everything goes on by itself."""
 
     retry_after = 2

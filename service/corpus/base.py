@@ -254,11 +254,11 @@ class ChangeLog(Protocol):
     def wait(self, seconds: float) -> None:
         """Return when somebody tells of a change, or after so many seconds."""
 
-    def on_turn(self, hear: Callable[[], None]) -> None:
-        """From now on, call `hear` whenever the turn to write has come, before anything is written.
+    def on_turn(self, hear: Callable[[], None], require: Callable[[], None]) -> None:
+        """From now on, call `hear` while a write waits for its turn, and when that has come, before it is written.
 
-        The log has no change then that is not committed, and none is added until this process has written. If `hear`
-        raises, nothing is written.
+        The log has no change then that is not committed, and none is added until this process has written. Before
+        documents or generations are changed, `require` is called as well. If one of them raises, nothing is written.
         """
 
 

@@ -1,15 +1,19 @@
 """Housekeeping: the deletion of documents, vectors and checkpoints that nobody needs any more."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from functools import partial
 
 from service.corpus.base import Documents
+from service.errors import InstarError
 from service.generations.generations import Generations
 from service.index.base import IndexFactory
 from service.machine.writer import WritingThread
 from service.models.loader import Loader
 from service.observability.observer import Observer
+
+log = logging.getLogger(__name__)
 
 # The most dead versions that are remembered from one purge to the next.
 _REMEMBERED = 100_000
@@ -64,8 +68,15 @@ class Housekeeping:
     def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
         """Delete the checkpoints and vectors that no generation needs, except for some that were used last.
 
-        A job that will be resumed needs the checkpoints `models` and the vectors of `fingerprints`.
+        A job that will be resumed needs the checkpoints `models` and the vectors of `fingerprints`. A failure, such as
+        beside a backup that reads the vectors, is logged: neither a reload nor a start fails by it.
         """
+        try:
+            self._forget_unused(models, fingerprints)
+        except InstarError as error:
+            log.warning("what nobody needs any more is deleted after the next reload or start: %s", error.message)
+
+    def _forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
         records = self._generations.recorded()
         unreleased = [record for record in records if record.state != "released"]
         needed = {record.fingerprint for record in unreleased} | fingerprints

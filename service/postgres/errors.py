@@ -25,7 +25,7 @@ class SchemaTooNew(StorageFailed):
         )
 
 
-class LockTimeout(StorageFailed):
+class LockTimeout(StorageAway):
     """Another process has held a lock for too long."""
 
 

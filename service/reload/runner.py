@@ -295,4 +295,6 @@ class Reloads:
             await asyncio.to_thread(self._housekeeping.forget_unused, needed, set[str]())
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
-        await self._endings.end(job, state, reason)
+        # What fails afterwards, such as the cleaning up, changes nothing of how it ended.
+        if not job.over:
+            await self._endings.end(job, state, reason)

@@ -74,7 +74,7 @@ class Following:
         self.position = self.changes.position()
         self._shown = self._documents.last_seq()
         self._builder.complete_up_to(lambda: self._shown)
-        self.changes.on_turn(self._take_turn)
+        self.changes.on_turn(self.catch_up, self._require_whole)
 
     async def run(self) -> None:
         """Show changes as they come, until cancelled."""
@@ -126,9 +126,8 @@ class Following:
             log.error("%s", self.ended)
             raise StorageFailed(self.ended)
 
-    def _take_turn(self) -> None:
-        """Show what came before a write. Raises NotReady if the write itself could not be shown then."""
-        self.catch_up()
+    def _require_whole(self) -> None:
+        """Raise NotReady if a write could not be shown, after all that came before it."""
         active = self._generations.active
         if active is not None and active.index.loaded and active.index.complete_to < self._documents.last_seq():
             raise NotReady("this replica embeds what another one has written: try again in a moment")

@@ -88,17 +88,28 @@ class PostgresChangeLog:
         self._channel = channel(database.schema)
         self._listener = Listener(database, self._channel)
         self._hear: Callable[[], None] = lambda: None
+        self._require: Callable[[], None] = lambda: None
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
-        """Wait for the turn to write, and run one transaction. Raises StorageFailed if it does not come."""
+        """Wait for the turn to write, and run one transaction. Raises StorageFailed if it does not come.
+
+        On the writing thread of a process that answers, use one of those below, which stop nothing while they wait.
+        """
         with self._database.write() as connection:
             (numbers,) = connection.execute(_TAKE).fetchall()
             yield Turn(connection, self._channel, *numbers)
 
     @contextmanager
     def turn_of_documents(self) -> Iterator[Turn]:
-        """Wait for the turn to change documents or generations, as `turn`, and hear of what came before.
+        """Wait for the turn to change documents or generations, as `hearing_turn`, if they could be shown here."""
+        with self.hearing_turn() as turn:
+            self._require()
+            yield turn
+
+    @contextmanager
+    def hearing_turn(self) -> Iterator[Turn]:
+        """Wait for the turn, as `turn`, and hear of what came before.
 
         It is called on the writing thread, which shows what the others write meanwhile: a process that stops in its
         turn holds up their writes, and must not hold up their searches.
@@ -127,9 +138,9 @@ class PostgresChangeLog:
                 raise
             return None
 
-    def on_turn(self, hear: Callable[[], None]) -> None:
+    def on_turn(self, hear: Callable[[], None], require: Callable[[], None] = lambda: None) -> None:
         """See `ChangeLog`."""
-        self._hear = hear
+        self._hear, self._require = hear, require
 
     def wait(self, seconds: float) -> None:
         """See `ChangeLog`. Raises StorageFailed if the server cannot be reached."""

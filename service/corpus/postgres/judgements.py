@@ -61,17 +61,17 @@ class PostgresJudgements:
         return self._put(judgements, collection, JudgementFilter(collection, sources=frozenset(sources)))
 
     def remove(self, conditions: JudgementFilter) -> int:
-        with self._log.turn() as turn:
+        with self._log.hearing_turn() as turn:
             _revise(turn.connection)
             return _remove(turn.connection, conditions)
 
     def discard(self, keys: Sequence[Key]) -> int:
-        with self._log.turn() as turn:
+        with self._log.hearing_turn() as turn:
             return _discard(turn.connection, keys)
 
     def change(self, gone: Sequence[Key], fresh: Sequence[Judgement], is_wanted: Callable[[Connection], bool]) -> bool:
         """Discard and add in one transaction, if `is_wanted` says so within it. Returns whether. Raises like `add`."""
-        with self._log.turn() as turn:
+        with self._log.hearing_turn() as turn:
             if not is_wanted(turn.connection):
                 return False
             if gone:
@@ -123,7 +123,7 @@ class PostgresJudgements:
     def _put(
         self, judgements: Sequence[Judgement], collection: str | None, replaced: JudgementFilter | None
     ) -> Outcome:
-        with self._log.turn() as turn:
+        with self._log.hearing_turn() as turn:
             return self._put_in(turn.connection, judgements, collection, replaced)
 
     def _put_in(

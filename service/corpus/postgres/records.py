@@ -104,7 +104,7 @@ class PostgresRecords:
                 connection.execute(_SAVE_NOTE, (name.encode(), value.encode()))
 
     def announce(self, name: str, value: str) -> None:
-        with self._log.turn() as turn:
+        with self._log.hearing_turn() as turn:
             self._fence(turn.connection)
             turn.log_generations()
             turn.connection.execute(_SAVE_NOTE, (name.encode(), value.encode()))

@@ -1,7 +1,7 @@
 """Two processes on one schema of PostgreSQL: one of them writes at a time, and both know what was written."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Any
@@ -12,11 +12,11 @@ from pydantic_core import PydanticSerializationError
 
 from service.corpus import filters
 from service.corpus.base import Change, Document
-from service.corpus.judgements import JudgedCounts, Judgement
+from service.corpus.judgements import JudgedCounts, Judgement, JudgementFilter
 from service.corpus.postgres import change_log, matching
 from service.corpus.postgres.change_log import channel
 from service.corpus.postgres.store import PostgresStore
-from service.errors import StorageFailed
+from service.errors import NotReady, StorageFailed
 from service.index.postgres.store import TableStore
 from service.index.rows import Rows, whole
 from service.postgres import database
@@ -255,19 +255,44 @@ def test_changes_under_way_are_waited_for(pair: Pair) -> None:
         waiting.result(10)
 
 
-def test_whoever_waits_for_the_turn_hears_of_the_others_meanwhile(pair: Pair) -> None:
+JUDGEMENT = Judgement(query="q", document="d", good=True, source="click")
+WRITES: dict[str, Callable[[PostgresStore], object]] = {
+    "documents": lambda store: put(store, a="text"),
+    "added": lambda store: store.judgements.add([JUDGEMENT]),
+    "removed": lambda store: store.judgements.remove(JudgementFilter("gone")),
+    "discarded": lambda store: store.judgements.discard([JUDGEMENT.key]),
+    "derived": lambda store: store.judgements.change((), [JUDGEMENT], lambda _: True),
+    "announced": lambda store: store.records.announce("reranker", "none"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_whoever_waits_for_the_turn_hears_of_the_others_meanwhile(
+    pair: Pair, write: Callable[[PostgresStore], object]
+) -> None:
     one, other = pair
     heard = threading.Semaphore(0)
     one.log.on_turn(heard.release)
     with ThreadPoolExecutor(1) as thread:
         with other.log.turn():
-            waiting = thread.submit(put, one, a="text")
+            waiting = thread.submit(write, one)
             for _ in range(3):
-                assert heard.acquire(timeout=10)
+                assert heard.acquire(timeout=5)
             assert not waiting.done()
-        assert waiting.result(10) == [1]
+        waiting.result(10)
     with one._database.read() as connection:
         assert connection.execute("SHOW lock_timeout").fetchall() == [("30s",)]
+
+
+def test_judgements_are_written_where_documents_could_not_be_shown(pair: Pair) -> None:
+    def refuse() -> None:
+        raise NotReady("this replica embeds")
+
+    one, _ = pair
+    one.log.on_turn(lambda: None, refuse)
+    with pytest.raises(NotReady):
+        put(one, a="text")
+    assert one.judgements.add([JUDGEMENT]).added == 1
 
 
 def test_a_turn_that_does_not_come_is_a_failure(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from service.corpus.errors import disk_full
@@ -15,6 +16,7 @@ from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.memory import MemoryFeedbackStore
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
+from service.postgres.errors import translated
 from service.settings.groups import Searches
 from tests.contract.feedback.stores import NOON, did, searched
 
@@ -86,6 +88,11 @@ def test_searches_wait_for_a_server_that_is_away(tmp_path: Path, monkeypatch: py
         log.flush()
         assert log.written == 1
     assert len(store.searches(None, 10)) == 1
+
+
+def test_searches_wait_for_a_lock_that_is_held_for_too_long() -> None:
+    with pytest.raises(StorageAway, match="try again"), translated():
+        raise psycopg.errors.LockNotAvailable("canceling statement due to lock timeout")
 
 
 def test_a_log_that_is_closed_waits_for_nobody(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Database:
     def position(self) -> int:
         return min(len(self.counts), len(CHANGES)) - self.lost
 
-    def on_turn(self, _: object) -> None: ...
+    def on_turn(self, _hear: object, _require: object) -> None: ...
 
     def wait(self, _: float) -> None:
         if self.away:
