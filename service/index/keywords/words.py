@@ -34,6 +34,8 @@ _DIACRITICS = range(0x0300, 0x0370)
 _WITHOUT_DIACRITICS = ("LATIN", "GREEK")
 # The most phrases that a query looks up. A page that is sent as a query is looked up by its beginning.
 MOST_PHRASES = 64
+# The most words of one phrase. A text without spaces, such as JSON, is looked up by its beginning and its words.
+MOST_JOINED = 32
 _RUNS = re.compile(r"\d+|\D+")
 
 Phrase = tuple[str, ...]
@@ -103,7 +105,7 @@ def phrases(query: str, limit: int) -> list[Phrase]:
         words = chunk.translate(_LETTERS).split()
         unspaced = [is_unspaced(word[0]) for word in words]
         if len(words) > 1 and not any(unspaced):
-            looked_up[tuple(words)] = None
+            looked_up[tuple(words[:MOST_JOINED])] = None
         for index, word in enumerate(words):
             follows = unspaced[index] and index > 0 and unspaced[index - 1]
             leads = unspaced[index] and index + 1 < len(words) and unspaced[index + 1]
@@ -130,6 +132,6 @@ def spellings(query: str, limit: int) -> list[Phrase]:
             variants["".join(words),] = None
         for word in words:
             runs = tuple(_RUNS.findall(word))
-            if len(runs) > 1:
+            if 1 < len(runs) <= MOST_JOINED:
                 variants[runs] = None
     return list(variants)[:limit]

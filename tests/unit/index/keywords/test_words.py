@@ -79,6 +79,15 @@ def test_an_identifier_is_looked_up_as_a_whole_and_in_parts() -> None:
     assert words.phrases("a a b c", 2) == [("a",), ("b",)]
 
 
+def test_a_text_without_spaces_is_no_phrase_of_any_length() -> None:
+    fields = ",".join(f'"a{number}":{number}b' for number in range(3000))
+    looked_up = words.phrases(fields, words.MOST_PHRASES)
+    assert max(map(len, looked_up)) == words.MOST_JOINED
+    assert is_found(fields, f"as in {fields}")
+    together = "1a" * 3000
+    assert max(map(len, words.spellings(together, words.MOST_PHRASES)), default=0) <= words.MOST_JOINED
+
+
 def test_other_spellings_are_looked_up_beside_the_query() -> None:
     assert words.spellings("set E-17 wi-fi v2.1 10-20 x86_64", 99) == [
         ("e17",),
@@ -108,6 +117,7 @@ def test_highlights_are_ascending_places_of_the_text(query: str, text: str) -> N
         ("abc", "连接 \uff21\uff22\uff23 失败", ["\uff21\uff22\uff23"]),
         ("cafe", "Two Cafés, one café", ["Cafés", "café"]),
         ("x", "\1x\2 y", ["x"]),
+        ("a.b a.b.c", "c a_b", ["c", "a_b"]),
     ],
 )
 def test_highlights_are_the_words_of_the_query(query: str, text: str, marked: list[str]) -> None:
