@@ -167,7 +167,8 @@ def spellings(query: str, limit: int) -> list[Phrase]:
     """Return other spellings of identifiers with digits, up to `limit`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
 
     Numbers are never joined, because `2.1` is not `21`. No number is looked up by a part of it or with other zeros
-    before it, because `00123` is another identifier than `123`.
+    before it, because `00123` is another identifier than `123`. Words apart are never joined: a stray `chapter3` would
+    outweigh both words of `chapter 3`.
     """
     variants: dict[Phrase, None] = {}
     for chunk in query.split():
