@@ -258,7 +258,7 @@ class Builder:
         return index.catch_up(_up_to(high, self._documents.live(index.complete_to)), high)
 
     async def seal(self, keywords: KeywordIndex) -> None:
-        """Run the maintenance of the indexes that take writes, unless a generation is built at the moment."""
+        """Run the maintenance of the indexes that take writes. While a generation is built, words alone have it."""
         await self._builds.seal(keywords)
 
     def _portions(self, seqs: Seqs) -> list[Portion]:

@@ -1,6 +1,6 @@
 """The order in which indexes are built: one at a time, and a generation's before the sealing of what grew.
 
-Two builds at a time would take twice the memory, and each of them twice the time.
+Two builds at a time would take twice the memory, and each of them twice the time. Words are sealed beside them.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 # Seconds after which an index that could not be maintained is tried again. To gather the words of a whole corpus for a
 # disk that is full takes long, and the upkeep comes every few seconds.
 _AGAIN = 60.0
+# Seconds between two looks at the words while vectors are sealed.
+_WORDS_EVERY = 5.0
 
 
 class Builds:
@@ -60,9 +62,25 @@ class Builds:
     async def seal(self, keywords: KeywordIndex) -> None:
         """Run the maintenance that keeps searches fast, such as the sealing of a fresh part that has grown large.
 
-        Only indexes that take writes need it; those of retained generations rest. While a generation is built, nothing
-        is sealed: the sealing would take half of the processors, most often for the index that the generation replaces.
+        Only indexes that take writes need it; those of retained generations rest. While a generation is built, no
+        vectors are sealed: that would take half of the processors, most often for the index that the generation
+        replaces. Words are sealed meanwhile: it takes one processor and little memory, and what is written during a
+        long build would fill the memory with them.
         """
+        now = time.monotonic()
+        self._paused = {index: until for index, until in self._paused.items() if until > now}
+        vectors = asyncio.create_task(self._seal_vectors())
+        try:
+            while not vectors.done():
+                if id(keywords) not in self._paused:
+                    for work in keywords.maintain():
+                        await self._maintain(id(keywords), work, lambda: False)
+                await asyncio.wait([vectors], timeout=_WORDS_EVERY)
+            await vectors
+        finally:
+            vectors.cancel()
+
+    async def _seal_vectors(self) -> None:
         written = {id(generation.index): generation.encoder for generation in self._generations.writable()}
         pending = {
             id(index): partial(index.maintain, self._questions.by(written[id(index)]))
@@ -70,9 +88,6 @@ class Builds:
             else index.rest
             for index in self._generations.indexes()
         }
-        pending[id(keywords)] = keywords.maintain
-        now = time.monotonic()
-        self._paused = {index: until for index, until in self._paused.items() if until > now}
         for index, works in pending.items():
             if index in self._paused:
                 continue
@@ -81,16 +96,21 @@ class Builds:
                     return
                 async with self._turn:
                     try:
-                        publish = await self._on_thread(work, lambda: self._first > 0)
+                        await self._maintain(index, work, lambda: self._first > 0)
                     except GivenUp:
                         return
-                    except (MemoryError, InsufficientResources, StorageFailed) as error:
-                        # Searches are right without it, and the rest of the upkeep frees memory and disk.
-                        self._paused[index] = time.monotonic() + _AGAIN
-                        log.warning("an index is not maintained, which is tried again in %d seconds: %s", _AGAIN, error)
-                        continue
-                    self._observer.step("seal.built")
-                    await self._thread.run(publish)
+
+    async def _maintain(self, index: int, work: Maintenance, superseded: IsGivenUp) -> None:
+        """Run a piece of work and show what it has made. An index for which that fails is left alone for a while."""
+        try:
+            publish = await self._on_thread(work, superseded)
+        except (MemoryError, InsufficientResources, StorageFailed) as error:
+            # Searches are right without it, and the rest of the upkeep frees memory and disk.
+            self._paused[index] = time.monotonic() + _AGAIN
+            log.warning("an index is not maintained, which is tried again in %d seconds: %s", _AGAIN, error)
+            return
+        self._observer.step("seal.built")
+        await self._thread.run(publish)
 
     async def _on_thread(self, build: Maintenance, superseded: IsGivenUp) -> Publish:
         """Run `build` on a thread, at the lowest priority if the service answers queries.

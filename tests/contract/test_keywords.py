@@ -22,8 +22,8 @@ from tests.unit.index.keywords.test_words import FOUND, NOT_FOUND
 COLLECTIONS = ("default", "other")
 # No English endings, so that words can be compared as they are.
 WORDS = ("kazu", "moro", "tibu", "E-17")
-# How many documents the fresh part takes before it is sealed: none is sealed, some are, all are.
-SEAL_FROM = {"fresh": 10**6, "both": 3, "sealed": 1}
+# How many documents and stems the fresh part takes before it is sealed: none is sealed, some are, all are.
+SEAL_FROM = {"fresh": (10**6, 10**6), "both": (3, 10**6), "sealed": (1, 10**6), "long": (10**6, 7)}
 
 collections = st.sampled_from(COLLECTIONS)
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
@@ -32,7 +32,7 @@ Open = Callable[[Path, Documents], KeywordIndex]
 
 @pytest.fixture(params=list(SEAL_FROM))
 def kind(request: pytest.FixtureRequest) -> Open:
-    return lambda folder, documents: TwoPartKeywords(folder, documents, SEAL_FROM[request.param])
+    return lambda folder, documents: TwoPartKeywords(folder, documents, *SEAL_FROM[request.param])
 
 
 class Written:
@@ -289,6 +289,31 @@ def test_what_is_sealed_is_interrupted_and_taken_up_again(tmp_path: Path) -> Non
     assert written.seqs("kazu") == set(change.added)
 
 
+def test_few_long_documents_are_sealed_by_their_stems(tmp_path: Path) -> None:
+    written = Written(lambda folder, documents: TwoPartKeywords(folder, documents, 100, 50), tmp_path)
+    short, long = written.put(short="kazu", long="moro " * 48)
+    assert written.index._fresh.rows  # type: ignore[attr-defined]
+    (last,) = written.put(last="tibu")
+    assert not written.index._fresh.rows  # type: ignore[attr-defined]
+    assert written.seqs("kazu moro tibu") == {short, long, last}
+
+
+def test_a_start_keeps_few_stems_in_memory(tmp_path: Path) -> None:
+    written = Written(lambda folder, documents: TwoPartKeywords(folder, documents, 100, 50), tmp_path)
+    texts = [Document(f"d{number}", "moro " * 20 + "kazu", {}) for number in range(8)]
+    first, *others = written.documents.put("default", texts, lambda _: None).added
+    # The process ended before it had sealed anything.
+    written.open()
+    assert not written.index._fresh.rows  # type: ignore[attr-defined]
+    assert written.seqs("kazu") == {first, *others}
+    written.open()
+    assert written.index._sealed.live == 9  # type: ignore[attr-defined]
+    (fresh,) = written.put(fresh="kazu")
+    written.delete("d0", "d7")
+    written.open()
+    assert {*others[:-1], fresh} <= written.seqs("kazu") <= {first, *others, fresh}
+
+
 @pytest.mark.parametrize(
     ("query", "text", "marked"),
     [
@@ -328,7 +353,7 @@ def test_highlights_of_a_collection_leave_out_words_that_say_little_there(writte
 class Machine(RuleBasedStateMachine):
     """Writes, deletes, seals and starts in any order: every ranking is whole, in order and within its bound."""
 
-    seal_from = 1
+    seal_from = (1, 1)
 
     def __init__(self) -> None:
         super().__init__()
@@ -337,7 +362,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.written = Written(
-            lambda folder, documents: TwoPartKeywords(folder, documents, self.seal_from), Path(self.folder.name)
+            lambda folder, documents: TwoPartKeywords(folder, documents, *self.seal_from), Path(self.folder.name)
         )
         self.known: dict[int, tuple[str, str]] = {}
         self.ids: dict[tuple[str, str], int] = {}
@@ -384,7 +409,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("seal_from", sorted(SEAL_FROM.values()))
-def test_any_order_of_events(seal_from: int) -> None:
+def test_any_order_of_events(seal_from: tuple[int, int]) -> None:
     machine = type("Sealing", (Machine,), {"seal_from": seal_from})
     checks = [HealthCheck.too_slow]
     run_state_machine_as_test(

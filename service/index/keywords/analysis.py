@@ -14,7 +14,7 @@ from service.index.keywords import words
 from service.index.keywords.words import MOST_PHRASES, Phrase
 
 # Changes whenever the stems of a text change, so that they are read again.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,17 @@ def _spans(analysis: Analysis, clauses: Sequence[Clause], text: str) -> list[Spa
     origins = words.origins(text)
     stems = analysis.stems(" ".join(word for word, _, _ in origins))
     wanted = {clause.stems for clause in clauses}
-    firsts = {phrase[0] for phrase in wanted}
-    longest = max(map(len, wanted))
+    lengths: dict[str, set[int]] = {}
+    for phrase in wanted:
+        lengths.setdefault(phrase[0], set()).add(len(phrase))
     ranges: list[Span] = []
     for start, stem in enumerate(stems):
-        if stem in firsts:
-            ends = range(start + 1, min(start + longest, len(stems)) + 1)
-            ranges += [(start, end) for end in ends if tuple(stems[start:end]) in wanted]
+        ends = [start + length for length in lengths.get(stem, ()) if start + length <= len(stems)]
+        ranges += [(start, end) for end in ends if tuple(stems[start:end]) in wanted]
     if not text.isascii():
         for start, neighbours in enumerate(pairwise(stems)):
-            ranges += [(start, start + 2) for pair in pairs(neighbours) if (pair,) in wanted]
+            if ("".join(neighbours),) in wanted and pairs(neighbours):
+                ranges.append((start, start + 2))
     # One character can stand for several words, as ¼ does.
     return _merged((origins[first][1], origins[last - 1][2]) for first, last in _merged(ranges))
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,29 @@ log = logging.getLogger(__name__)
 
 # The fresh part is sealed from so many documents on. Dead ones are removed with it, or if there are as many.
 _SEAL_FROM = 4096
+# It is sealed from so many stems on as well, whose documents may be few: memory and each start pay for them, with up
+# to 100 MB and a second or two.
+_SEAL_FROM_STEMS = 1_000_000
 # The share of the sealed part that may be dead before it is written again.
 _MOST_DEAD = 0.25
-_READ_TOGETHER = 1000
+# Documents whose texts are read together. Each may be long.
+_READ_TOGETHER = 100
 
 
 class TwoPartKeywords:
     """The `KeywordIndex` of a folder. Any thread may search it through `view`."""
 
-    def __init__(self, folder: Path, documents: Documents, seal_from: int = _SEAL_FROM) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        documents: Documents,
+        seal_from: int = _SEAL_FROM,
+        seal_from_stems: int = _SEAL_FROM_STEMS,
+    ) -> None:
         self._documents = documents
         self._folder = WordFolder(folder)
         self._seal_from = seal_from
+        self._seal_from_stems = seal_from_stems
         self._analysis = Analysis()
         self._fresh = FreshPart()
         self._died: list[int] = []
@@ -59,11 +71,16 @@ class TwoPartKeywords:
             log.warning("the index of words has words of writes that the corpus does not have: it is built again")
             self._sealed = self._folder.erase()
         later = _by_collection(self._documents.live(self._sealed.complete_to))
-        if len(later) >= self._seal_from:
-            log.info("reading the words of %d documents", len(later))
-            self._sealed = self._folder.add(self._read(later), (), self._sealed.complete_to, later[-1][0])
+        rows, fresh = self._read(later), FreshPart()
+        for row in rows:
+            fresh.add([row])
+            if self._is_large(fresh):
+                log.info("reading the words of %d documents", len(later))
+                every = chain(fresh.rows, rows)
+                self._sealed = self._folder.add(every, (), self._sealed.complete_to, later[-1][0])
+                break
         else:
-            self._fresh.add(list(self._read(later)))
+            self._fresh = fresh
         sealed_live = sum(self._documents.collections().values()) - len(self._fresh.rows)
         self._died_before = max(0, self._sealed.live - 1 - sealed_live)
         self._show()
@@ -87,9 +104,10 @@ class TwoPartKeywords:
         sealed_dead = self._sealed.entries - self._sealed.live + self._died_before + len(self._died)
         if sealed_dead > max(self._seal_from, int(_MOST_DEAD * self._sealed.entries)):
             return [self._write_again]
-        if len(self._fresh.rows) >= self._seal_from:
-            return [self._seal]
-        return []
+        return [self._seal] if self._is_large(self._fresh) else []
+
+    def _is_large(self, fresh: FreshPart) -> bool:
+        return len(fresh.rows) >= self._seal_from or fresh.tokens >= self._seal_from_stems
 
     def _seal(self, given_up: IsGivenUp) -> Publish:
         """Add the fresh part to the sealed one, and remove dead versions from it."""

@@ -8,6 +8,8 @@ word as well, whatever its skin tone or presentation.
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 # Thai and Lao, Myanmar, Hangul Jamo, Khmer, kana, Han, Hangul syllables, and the Han characters of later planes.
@@ -34,7 +36,17 @@ _DIACRITICS = range(0x0300, 0x0370)
 _WITHOUT_DIACRITICS = ("LATIN", "GREEK")
 # The most phrases that a query looks up. A page that is sent as a query is looked up by its beginning.
 MOST_PHRASES = 64
+# The most words of one phrase. A text without spaces, such as JSON, is looked up by its beginning and its words.
+MOST_JOINED = 32
 _RUNS = re.compile(r"\d+|\D+")
+_ASCII_WORDS = re.compile(r"[0-9A-Za-z]+")
+
+# Vowels and final consonants of Hangul, which NFKC joins with the character before, as it does marks.
+_JOINING_JAMO = range(0x1160, 0x1200)
+# The most marks in a row that NFKC puts in order, which takes the square of their number (UAX 15, Stream-Safe Text).
+_MOST_MARKS = 30
+# It ends a row of marks, and is dropped with the diacritics.
+_JOINER = "\u034f"
 
 Phrase = tuple[str, ...]
 
@@ -73,24 +85,61 @@ _LETTERS = _Letters()
 
 def spaced(text: str) -> str:
     """Return the words of a text with spaces between them."""
-    return text.translate(_LETTERS)
+    return _composed(text).translate(_LETTERS)
 
 
 def origins(text: str) -> list[tuple[str, int, int]]:
     """Return the words of a text, each with its span [start, end) in characters of the text."""
-    spans: list[tuple[str, int, int]] = []
+    if text.isascii():
+        return [(match[0].lower(), *match.span()) for match in _ASCII_WORDS.finditer(text)]
+    letters: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
     within = False
-    for position, character in enumerate(text):
-        for letter in _LETTERS[ord(character)]:
+    for start, end in _composing(text):
+        for letter in _LETTERS[ord(text[start])] if end == start + 1 else spaced(text[start:end]):
             if letter == " ":
                 within = False
             elif within:
-                word, start, _ = spans[-1]
-                spans[-1] = (word + letter, start, position + 1)
+                letters.append(letter)
+                ends[-1] = end
             else:
-                spans.append((letter, position, position + 1))
+                letters += (" ", letter)
+                starts.append(start)
+                ends.append(end)
                 within = True
-    return spans
+    return list(zip("".join(letters).split(), starts, ends, strict=True))
+
+
+def _composing(text: str) -> Iterator[tuple[int, int]]:
+    """Return the spans of the smallest parts that NFKC changes by themselves."""
+    starts = [position for position, character in enumerate(text) if not position or not _joins(character)]
+    return zip(starts, [*starts[1:], len(text)], strict=True)
+
+
+@cache
+def _joins(character: str) -> bool:
+    """Say whether NFKC may join the character with the one before."""
+    first = unicodedata.normalize("NFKD", character)[0]
+    return unicodedata.category(first)[0] == "M" or ord(first) in _JOINING_JAMO
+
+
+def _composed(text: str) -> str:
+    """Return the text in NFKC."""
+    if len(text) > _MOST_MARKS and not unicodedata.is_normalized("NFKC", text):
+        text = _marks_in_a_row().sub(rf"\g<0>{_JOINER}", text)
+    return unicodedata.normalize("NFKC", text)
+
+
+@cache
+def _marks_in_a_row() -> re.Pattern[str]:
+    """Return the pattern of as many marks as NFKC puts in order. Beyond the first plane all characters count."""
+    marks = [
+        character
+        for character in map(chr, range(_DIACRITICS.start, 0x10000))
+        if unicodedata.combining(unicodedata.normalize("NFKD", character)[0])
+    ]
+    return re.compile(f"[{''.join(marks)}\U00010000-\U0001ffff]{{{_MOST_MARKS}}}")
 
 
 def phrases(query: str, limit: int) -> list[Phrase]:
@@ -100,10 +149,10 @@ def phrases(query: str, limit: int) -> list[Phrase]:
     """
     looked_up: dict[Phrase, None] = {}
     for chunk in query.split():
-        words = chunk.translate(_LETTERS).split()
+        words = spaced(chunk).split()
         unspaced = [is_unspaced(word[0]) for word in words]
         if len(words) > 1 and not any(unspaced):
-            looked_up[tuple(words)] = None
+            looked_up[tuple(words[:MOST_JOINED])] = None
         for index, word in enumerate(words):
             follows = unspaced[index] and index > 0 and unspaced[index - 1]
             leads = unspaced[index] and index + 1 < len(words) and unspaced[index + 1]
@@ -118,11 +167,12 @@ def spellings(query: str, limit: int) -> list[Phrase]:
     """Return other spellings of identifiers with digits, up to `limit`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
 
     Numbers are never joined, because `2.1` is not `21`. No number is looked up by a part of it or with other zeros
-    before it, because `00123` is another identifier than `123`.
+    before it, because `00123` is another identifier than `123`. Words apart are never joined: a stray `chapter3` would
+    outweigh both words of `chapter 3`.
     """
     variants: dict[Phrase, None] = {}
     for chunk in query.split():
-        words = chunk.translate(_LETTERS).split()
+        words = spaced(chunk).split()
         if not any(map(str.isdigit, chunk)) or any(is_unspaced(word[0]) for word in words):
             continue
         borders = pairwise(words)
@@ -130,6 +180,6 @@ def spellings(query: str, limit: int) -> list[Phrase]:
             variants["".join(words),] = None
         for word in words:
             runs = tuple(_RUNS.findall(word))
-            if len(runs) > 1:
+            if 1 < len(runs) <= MOST_JOINED:
                 variants[runs] = None
     return list(variants)[:limit]

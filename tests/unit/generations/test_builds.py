@@ -103,10 +103,12 @@ def test_a_sealing_gives_up_for_a_generation_and_is_done_afterwards() -> None:
     assert index.ended == ["given up", "built", "sealed"]
 
 
-def test_nothing_is_sealed_while_a_generation_is_built() -> None:
+def test_words_alone_are_sealed_while_a_generation_is_built() -> None:
     index = Index("one")
     index.finished.set()
     builds, thread = _builds(index)
+    words: Any = Index("words")
+    words.finished.set()
     building, go_on = threading.Event(), threading.Event()
 
     def build(given_up: IsGivenUp) -> Publish:
@@ -117,8 +119,8 @@ def test_nothing_is_sealed_while_a_generation_is_built() -> None:
     async def run() -> None:
         generation = asyncio.create_task(builds.run(build))
         await asyncio.to_thread(building.wait, 10)
-        await builds.seal(WORDS)
-        assert index.ended == []
+        await builds.seal(words)
+        assert (index.ended, words.ended) == ([], ["sealed"])
         go_on.set()
         (await generation)()
 
@@ -182,6 +184,24 @@ def test_an_index_that_failed_is_left_alone_for_a_while(monkeypatch: pytest.Monk
     asyncio.run(seal_twice())
     thread.close()
     assert len(tried) == 3
+
+
+def test_words_are_sealed_again_while_the_sealing_of_vectors_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.generations.builds._WORDS_EVERY", 0.01)
+    active = Index("one")
+    builds, thread = _builds(active)
+    words: Any = Index("words")
+    words.finished.set()
+
+    def maintain() -> list[Any]:
+        if len(words.ended) == 2:
+            active.finished.set()
+        return [words._seal]
+
+    words.maintain = maintain
+    asyncio.run(asyncio.wait_for(builds.seal(words), 10))
+    thread.close()
+    assert active.ended == ["sealed"]
 
 
 def test_words_are_sealed_with_the_index() -> None:

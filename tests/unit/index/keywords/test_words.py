@@ -1,5 +1,7 @@
 """Words: identifiers, any script, and what both sides of a keyword search agree on."""
 
+import time
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -31,9 +33,19 @@ FOUND = [
     ("हिन्दी", "यह हिन्दी में है"),
     ("Москва", "в городе москва"),
     ("العربية", "اللغة العربية هنا"),
+    # Composed and decomposed, as file names of macOS and PDFs have it.
+    ("Мой ёж", "\u0435\u0308\u0436"),
+    ("\u0435\u0308\u0436", "Мой ёж"),
+    ("москва\u0301", "в городе Москва"),
+    ("が", "か\u3099"),
+    ("データ", "ﾃﾞｰﾀ"),
+    ("ﾃﾞｰﾀ", "データ"),
+    ("한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
     ("E17", "the error E-17 is new"),
     ("E-17", "the error E17 is new"),
     ("e17", "the error E 17 is new"),
+    ("E-17", "the error E 17 is new"),
+    ("E 17", "the error E-17 is new"),
     ("COVID19", "COVID-19 closed it"),
     ("\U0001f44d", "\U0001f44d\U0001f3fd well done"),
     ("\U0001f44d\U0001f3fd", "well done\U0001f44d"),
@@ -48,6 +60,7 @@ NOT_FOUND = [
     ("123", "order 00123"),
     ("00123", "order 123"),
     ("2.1", "order 21"),
+    ("E 17", "the error E17 is new"),
     ("\U0001f44d", "\U0001f44e no"),
     ("-", "a - b"),
     ('" OR collection : *', "any of it"),
@@ -79,6 +92,15 @@ def test_an_identifier_is_looked_up_as_a_whole_and_in_parts() -> None:
     assert words.phrases("a a b c", 2) == [("a",), ("b",)]
 
 
+def test_a_text_without_spaces_is_no_phrase_of_any_length() -> None:
+    fields = ",".join(f'"a{number}":{number}b' for number in range(3000))
+    looked_up = words.phrases(fields, words.MOST_PHRASES)
+    assert max(map(len, looked_up)) == words.MOST_JOINED
+    assert is_found(fields, f"as in {fields}")
+    together = "1a" * 3000
+    assert max(map(len, words.spellings(together, words.MOST_PHRASES)), default=0) <= words.MOST_JOINED
+
+
 def test_other_spellings_are_looked_up_beside_the_query() -> None:
     assert words.spellings("set E-17 wi-fi v2.1 10-20 x86_64", 99) == [
         ("e17",),
@@ -100,6 +122,32 @@ def test_highlights_are_ascending_places_of_the_text(query: str, text: str) -> N
     assert bool(highlights) == is_found(query, text)
 
 
+# Letters of several scripts that have a composed and a decomposed form, in both.
+letters = st.text("aé\u0301йёи\u0306\u0308がか\u3099ﾃﾞ한ㄱㅏ\u1161\u11ab\u0316½ -", max_size=20)
+
+
+@given(letters, letters)
+def test_a_decomposed_text_has_the_words_and_highlights_of_the_composed(query: str, text: str) -> None:
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    assert [word for word, _, _ in words.origins(decomposed)] == words.spaced(composed).split()
+    both = spans(ANALYSIS, ANALYSIS.of_query(query), [composed, decomposed])
+    marked, other = (
+        [unicodedata.normalize("NFC", each[start:end]) for start, end in places]
+        for each, places in zip((composed, decomposed), both, strict=True)
+    )
+    assert marked == other
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\U0001d165\U0001d16d"])
+def test_many_marks_on_one_letter_are_read_in_no_time(marks: str) -> None:
+    """NFKC would put them in order one by one: a minute for a text like this."""
+    text = f"kazu e{marks * 100_000}"
+    began = time.process_time()
+    assert is_found("kazu", text)
+    assert spans(ANALYSIS, ANALYSIS.of_query("kazu"), [text]) == [[(0, 4)]]
+    assert time.process_time() - began < 10
+
+
 @pytest.mark.parametrize(
     ("query", "text", "marked"),
     [
@@ -107,7 +155,10 @@ def test_highlights_are_ascending_places_of_the_text(query: str, text: str) -> N
         ("数据库", "连接数据库失败", ["数据库"]),
         ("abc", "连接 \uff21\uff22\uff23 失败", ["\uff21\uff22\uff23"]),
         ("cafe", "Two Cafés, one café", ["Cafés", "café"]),
+        ("мой", "и\u0306 мои\u0306 ёж", ["мои\u0306"]),
+        ("データ", "元のﾃﾞｰﾀと", ["ﾃﾞｰﾀ"]),
         ("x", "\1x\2 y", ["x"]),
+        ("a.b a.b.c", "c a_b", ["c", "a_b"]),
     ],
 )
 def test_highlights_are_the_words_of_the_query(query: str, text: str, marked: list[str]) -> None:
