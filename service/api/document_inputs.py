@@ -9,7 +9,7 @@ import orjson
 from service.api.bodies import parse
 from service.api.inputs import check_text, refuse_nul, unknown_cursor
 from service.api.schemas.documents import MAX_ID, DocumentsRequest, NewDocument
-from service.corpus.base import Document
+from service.corpus.base import DEFAULT_COLLECTION, Document
 from service.errors import InstarError, InvalidRequest, NotFound, TooLarge
 from service.settings import Settings
 
@@ -17,8 +17,8 @@ NDJSON = "application/x-ndjson"
 _MAX_DEPTH = 32
 
 
-def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]:
-    """Return the collection and the documents of a JSON body.
+def read_documents(raw: bytes, settings: Settings) -> tuple[str | None, list[Document]]:
+    """Return the collection that a JSON body names, if it names one, and its documents.
 
     Raises InvalidRequest or TooLarge unless all of them can be written. The error for a bare list of documents, or for
     lines of them, says how to send them.
@@ -29,13 +29,21 @@ def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]
     if first_line.rstrip().endswith(b"}") and others.lstrip().startswith(b"{"):
         raise InvalidRequest(f"the body looks like NDJSON: send it with Content-Type: {NDJSON}")
     body = parse(DocumentsRequest, raw)
-    refuse_nul(body.collection, "collection")
     if not body.documents:
         raise InvalidRequest("documents is empty: send at least one", "documents")
     if len(body.documents) > settings.limits.inputs:
         raise too_many_documents(len(body.documents), settings.limits.inputs)
     documents = [check_document(new, f"documents.{index}", settings) for index, new in enumerate(body.documents)]
     return body.collection, documents
+
+
+def collection_of(in_query: str | None, in_body: str | None) -> str:
+    """Return the collection that a write is for. Raises InvalidRequest if query and body name different ones."""
+    if in_query is not None and in_body is not None and in_query != in_body:
+        raise two_collections(in_query, in_body)
+    collection = in_query or in_body or DEFAULT_COLLECTION
+    refuse_nul(collection, "collection")
+    return collection
 
 
 def check_document(new: NewDocument, where: str, settings: Settings) -> Document:
@@ -103,6 +111,13 @@ def stored_before(error: InstarError, count: int) -> InstarError:
     error.message += f"; the {count} documents before that portion are stored"
     error.details["stored"] = count
     return error
+
+
+def two_collections(in_query: str, in_body: str) -> InvalidRequest:
+    """The query of a request and its body name different collections."""
+    return InvalidRequest(
+        f"the query says collection {in_query[:80]!r} and the body {in_body[:80]!r}: name one of them", "collection"
+    )
 
 
 def neither_ids_nor_filter() -> InvalidRequest:

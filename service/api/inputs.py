@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+from fastapi import Request
 from pydantic import Field, StrictInt
 
 from service.errors import EmptyInput, InvalidRequest, TooLarge
@@ -106,6 +107,12 @@ def refuse_nul(value: str, param: str) -> None:
     """Raise InvalidRequest for U+0000, which not every store can hold."""
     if "\0" in value:
         raise InvalidRequest(f"{param} contains the character U+0000: remove it", param)
+
+
+async def refuse_collection_in_query(request: Request) -> None:
+    """Raise InvalidRequest if the query names a collection, for a route that reads it in the body alone."""
+    if "collection" in request.query_params:
+        raise InvalidRequest("collection is read in the body here, not in the query: name it there", "collection")
 
 
 def unknown_cursor() -> InvalidRequest:

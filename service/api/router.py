@@ -1,7 +1,8 @@
 """Routes as lines of code: a method with a path, its handler, and its words in the OpenAPI document."""
 
 from collections.abc import Callable, Collection
-from typing import Any
+from inspect import signature
+from typing import Any, get_type_hints
 
 from fastapi import APIRouter, Depends
 
@@ -10,6 +11,7 @@ from service.access.limits import RateLimits
 from service.api.auth import Auth
 from service.api.bodies import strict_route
 from service.api.error_forms import INSTAR, ErrorForm
+from service.api.inputs import refuse_collection_in_query
 from service.api.openapi.errors import KEYED, WORKING
 from service.api.openapi.operation import Operation, failing
 
@@ -44,9 +46,19 @@ class Router(APIRouter):
         scope: Scope | None = None,
         others: Collection[Scope] = (),
     ) -> None:
-        """Answer `call`, a method and a path such as "GET /events", by `handler`. One of the scopes is enough."""
-        check = Depends(self._admission.needs(scope or self._scope, others))
-        describe(self, call, handler, operation, dependencies=[check])
+        """Answer `call`, a method and a path such as "GET /events", by `handler`. One of the scopes is enough.
+
+        A route whose body names the collection refuses one in the query, which would be ignored.
+        """
+        checks = [Depends(self._admission.needs(scope or self._scope, others))]
+        if _names_collection_in_body(handler):
+            checks.append(Depends(refuse_collection_in_query))
+        describe(self, call, handler, operation, dependencies=checks)
+
+
+def _names_collection_in_body(handler: Callable[..., Any]) -> bool:
+    kinds = get_type_hints(handler)
+    return any("collection" in getattr(kinds[name], "model_fields", {}) for name in signature(handler).parameters)
 
 
 def describe(router: APIRouter, call: str, handler: Callable[..., Any], operation: Operation, **options: Any) -> None:

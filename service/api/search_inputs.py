@@ -61,11 +61,14 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
         # A search that wants different results wants another order than that of relevance alone.
         if active is None or (rerank is None and (not active.record.by_default or request.diversity)):
             return None
-        top = max(RERANK_TOP, end)
+        portion = max(RERANK_TOP, request.k)
+        # Whole portions, whatever page is wanted, so that each document is on one page.
+        top = min(-(-end // portion) * portion, limit)
     elif rerank is False:
         return None
     else:
         active, top = rerankers.acquire(rerank.model), rerank.top
+        portion = top
     if request.diversity:
         raise InvalidRequest("diversity has no meaning with rerank: leave one of the two out", "diversity")
     if not end <= top <= limit:
@@ -73,7 +76,7 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
             f"rerank.top must be offset + k ({end}) to {limit}: results are taken from the documents that are reranked",
             "rerank.top",
         )
-    return Reranking(active, top, request.k, request.offset, request.min_score, group_spec(request))
+    return Reranking(active, top, portion, request.k, request.offset, request.min_score, group_spec(request))
 
 
 def mode_of(request: SearchRequest, default: Mode, *, reranked: bool) -> Mode:

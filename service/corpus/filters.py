@@ -7,8 +7,9 @@
     {"and": [f, ...]}  {"or": [f, ...]}  {"not": f}      several keys in one object: and
 
 Nested metadata is reached by a dotted path. Numbers compare with numbers, and strings with strings by code point. Dates
-(`service.corpus.moments`) compare with dates as moments, whatever their precision and zone; equality of dates without a
-time of day is equality of strings. A document without the key fails every condition but ne and not.
+(`service.corpus.moments`) compare with dates as moments, whatever their precision and zone, and with no other string;
+equality of dates without a time of day is equality of strings. A document without the key fails every condition but ne
+and not.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from functools import reduce
 from operator import and_, eq, ge, gt, le, lt, or_
 from typing import Any, Literal, TypeVar, cast
 
-from service.corpus.moments import has_time, moment
+from service.corpus.moments import has_time, is_like_a_date, moment
 from service.errors import InvalidRequest
 
 Scalar = str | int | float | bool | None
@@ -55,6 +56,11 @@ class Condition:
     key: str
     operator: Operator
     values: tuple[IndexedValue, ...]
+
+    @property
+    def is_range_of_strings(self) -> bool:
+        """Whether it is met only by strings that do not look like dates (`service.corpus.moments`)."""
+        return self.operator in _RANGES and self.values[0].kind == "string"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ def meets(indexed: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
         key == condition.key
         and value.kind == operand.kind
         and _COMPARED[condition.operator](value.value, operand.value)
+        and not (condition.is_range_of_strings and is_like_a_date(str(value.value)))
         for key, value in indexed
         for operand in condition.values
     )
@@ -227,4 +234,10 @@ def _operand(value: Scalar, operator: Operator) -> IndexedValue:
     """Return the form in which a value is looked up: a date is a moment, unless days or months are to be equal."""
     if isinstance(value, str) and (operator in _RANGES or has_time(value)) and (at := moment(value)) is not None:
         return IndexedValue("moment", at)
+    if isinstance(value, str) and operator in _RANGES and is_like_a_date(value):
+        raise InvalidRequest(
+            f"there is no such day or time as {value[:80]!r}: write YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss, and a"
+            " zone such as Z or +02:00 unless it is UTC",
+            "filter",
+        )
     return index_value(value)

@@ -12,6 +12,9 @@ _DATE = re.compile(
     r"(\d{4})-(\d{2})(?:-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s?([Zz]|[+-]\d{2}:?\d{2})?)?)?",
     re.ASCII,
 )
+# A string that begins as every date does, though there may be no such day. PostgreSQL reads it, too.
+LIKE_A_DATE = "[0-9]{4}-(0[1-9]|1[0-2])(-[0-3][0-9]([Tt ][0-2][0-9]:[0-5][0-9].*)?)?"
+_LIKE_A_DATE = re.compile(LIKE_A_DATE, re.DOTALL)
 
 
 def moment(text: str) -> str | None:
@@ -29,6 +32,11 @@ def moment(text: str) -> str | None:
         return None
     digits = (fraction or "").rstrip("0")
     return f"{at:%Y%m%d%H%M%S}".rjust(14, "0") + (f".{digits}" if digits else "")
+
+
+def is_like_a_date(text: str) -> bool:
+    """Say whether `text` looks like a date, which every date does."""
+    return _LIKE_A_DATE.fullmatch(text) is not None
 
 
 def has_time(text: str) -> bool:

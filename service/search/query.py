@@ -16,7 +16,8 @@ from service.search.balance import weighed
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
-from service.search.retrieval import Component, Passages, Ranking, Retrieval, SearchSpec
+from service.search.passages import Passages
+from service.search.retrieval import Component, Ranking, Retrieval, SearchSpec
 from service.search.standings import Standing
 
 

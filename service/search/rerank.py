@@ -1,7 +1,7 @@
 """The second stage of a search: a reranker reads the first documents that a search has found, and orders them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +19,13 @@ from service.search.retrieval import SearchSpec
 class Reranking:
     """The page of results that a caller wants of the `top` documents that the first stage finds, by this reranker.
 
-    With `groups` the page has the best of each group, as the reranker orders them.
+    It orders a `portion` of them after the other, so that those of a later page change no former one. With `groups` the
+    page has the best of each group, as the reranker orders them.
     """
 
     active: ActiveReranker
     top: int
+    portion: int
     k: int
     offset: int
     min_score: float | None
@@ -80,10 +82,10 @@ class RerankedSearch:
             replace(
                 hits[index],
                 score=float(scores[index]),
-                first=(int(index) + 1, hits[index].score),
+                first=(index + 1, hits[index].score),
                 rerank=(rank, float(scores[index])),
             )
-            for rank, index in enumerate(np.argsort(-scores, kind="stable"), 1)
+            for rank, index in enumerate(_order(scores, reranking.portion), 1)
         ]
         least = reranking.min_score
         passing = [hit for hit in ordered if least is None or hit.score >= least]
@@ -91,3 +93,10 @@ class RerankedSearch:
             room = Room(reranking.groups)
             passing = [hit for hit in passing if room.take(hit.document.metadata)]
         return passing[reranking.offset : reranking.offset + reranking.k]
+
+
+def _order(scores: Vectors, portion: int) -> Iterator[int]:
+    """Yield the places of the scores (n,), the best first within each portion."""
+    for start in range(0, len(scores), portion):
+        for place in np.argsort(-scores[start : start + portion], kind="stable"):
+            yield start + int(place)

@@ -9,22 +9,22 @@ import numpy as np
 
 from service.corpus.base import Documents
 from service.corpus.filters import And, Filter, Not
-from service.index.base import View, Views
+from service.index.base import Views
 from service.index.keywords.base import Keywords
-from service.machine.arrays import Spans, Vectors, Windows
+from service.machine.arrays import Vectors
 from service.machine.resources import processors
 from service.search.conditions import meeting_in
-from service.search.diversity import chosen
+from service.search.diversity import diverse
 from service.search.facets import Counts, FacetCounter, FacetSpec
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
 from service.search.grouping import Groups, GroupSpec
+from service.search.pages import DEPTH, continued, depths
+from service.search.passages import Passages, passages_of
 from service.search.scope import KeywordPart, Scope
 from service.search.standings import Standing, standings_by_keyword, standings_in
 
 Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
-# The least number of documents of each part that are fused, and from which different ones are chosen.
-_DEPTH = 100
 # A page is filled from groups by looking at so many times its documents, at first.
 _GROUPED_DEPTH = 4
 
@@ -34,7 +34,8 @@ class SearchSpec:
     """A search as its caller wants it: for each query `k` documents of a collection, after the first `offset`.
 
     `fusion` and `weights` are for a hybrid search; the default weights depend on `fusion`. `diversity` is 0 to 1.
-    With `groups` there is no diversity, and no document's standing.
+    With `groups` there is no diversity, and no document's standing. `reach` is the end of the last page that the caller
+    may ask for; a search without pages needs none.
     """
 
     k: int
@@ -49,17 +50,9 @@ class SearchSpec:
     groups: GroupSpec | None = None
     facets: FacetSpec | None = None
     # Sequence numbers of documents whose standing is wanted, too; without diversity. A hybrid search looks for them
-    # among the first `reach` of each part.
+    # among the first `reach` of each part, too.
     standing_of: Sequence[int] = ()
     reach: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Passages:
-    """The windows of a document in characters (w, 2), and the nearest one to the query; None: it has no vector."""
-
-    spans: Spans
-    nearest: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,7 @@ class Retrieval:
     def keyword_parts(self, index: Views, queries: Sequence[str], spec: SearchSpec) -> list[KeywordPart]:
         """Return the part of each query's ranking that depends on no vector, for several indexes to be ranked with."""
         scope = self._scope(index, spec)
-        depth = max(spec.offset + spec.k, _DEPTH)
+        depth = max(depths(spec.offset + spec.k, spec.reach, settled=False))
         return [scope.by_keyword(query, depth) for query in queries]
 
     def rank(
@@ -107,7 +100,6 @@ class Retrieval:
         looks them up beside the search by vector, which leaves all processors but one alone.
         """
         scope = self._scope(index, spec)
-        view = scope.view
         counts = self._counts(scope, queries, spec)
         if spec.groups is not None:
             query_vectors = [None] * len(queries) if vectors is None else vectors
@@ -116,26 +108,47 @@ class Retrieval:
                 for query, vector, facets in zip(queries, query_vectors, counts, strict=True)
             ]
         end = spec.offset + spec.k
-        depth = end if spec.mode != "hybrid" and not spec.diversity else max(end, _DEPTH)
-        by_keyword = self._by_keyword(scope, queries, depth, spec, keyword_parts)
-        dense = [] if vectors is None else scope.dense(vectors, depth)
-        parts = by_keyword()
+        settled = spec.mode != "hybrid" and not spec.diversity
+        of_depths = [
+            self._ranked(scope, queries, vectors, spec, depth, keyword_parts)
+            for depth in depths(end, spec.reach, settled=settled)
+        ]
         rankings: list[Ranking] = []
         for row, query in enumerate(queries):
-            if spec.mode == "dense":
-                ranking = Ranking(dense[row], {"dense": dense[row]})
-            else:
-                keyword, max_score = parts[row]
-                ranking = Ranking(keyword, {"keyword": keyword})
-                if spec.mode == "hybrid":
-                    fused = _fused(dense[row], keyword, max_score, spec)
-                    ranking = Ranking(fused, {"dense": dense[row], "keyword": keyword})
             vector = None if vectors is None else vectors[row]
-            standings = self._standings(scope, query, vector, spec, ranking.scored) if spec.standing_of else {}
-            scored = _cut(view, vector, ranking.scored, spec)
-            passages = _passages(view, vector, scored)
-            rankings.append(Ranking(scored, ranking.parts, standings, passages, counts[row]))
+            beginning, *deeper = [each[row].scored for each in of_depths]
+            ranked = beginning if settled else beginning[:DEPTH]
+            ranked = continued(ranked, deeper[0]) if deeper else ranked
+            standings = self._standings(scope, query, vector, spec, ranked) if spec.standing_of else {}
+            if spec.diversity:
+                eligible = [_from_score(ranking, spec.min_score) for ranking in (beginning, *deeper)]
+                ranked = diverse(scope.view, vector, eligible, end, spec.diversity)
+            scored = _from_score(ranked, spec.min_score)[spec.offset : end]
+            passages = passages_of(scope.view, vector, scored)
+            rankings.append(Ranking(scored, of_depths[-1][row].parts, standings, passages, counts[row]))
         return rankings
+
+    def _ranked(
+        self,
+        scope: Scope,
+        queries: Sequence[str],
+        vectors: Vectors | None,
+        spec: SearchSpec,
+        depth: int,
+        known: Sequence[KeywordPart] | None,
+    ) -> list[Ranking]:
+        """Rank all of what the first `depth` of each part have, for each query."""
+        by_keyword = self._by_keyword(scope, queries, depth, spec, known)
+        dense = [] if vectors is None else scope.dense(vectors, depth)
+        if spec.mode == "dense":
+            return [Ranking(scored, {"dense": scored}) for scored in dense]
+        parts = by_keyword()
+        if spec.mode == "keyword":
+            return [Ranking(scored, {"keyword": scored}) for scored, _ in parts]
+        return [
+            Ranking(_fused(scored, keyword, max_score, spec), {"dense": scored, "keyword": keyword})
+            for scored, (keyword, max_score) in zip(dense, parts, strict=True)
+        ]
 
     def _by_keyword(
         self,
@@ -153,7 +166,7 @@ class Retrieval:
         if spec.mode == "dense":
             return tuple
         if known is not None:
-            return lambda: [scope.narrow(part) for part in known]
+            return lambda: [(scored[:depth], most) for scored, most in map(scope.narrow, known)]
         return self._threads.submit(look_up).result if spec.mode == "hybrid" else look_up
 
     def _scope(self, index: Views, spec: SearchSpec) -> Scope:
@@ -175,12 +188,33 @@ class Retrieval:
     def _grouped(
         self, scope: Scope, query: str, vector: Vectors | None, spec: SearchSpec, group_spec: GroupSpec
     ) -> Ranking:
-        """Rank as far down as it takes to fill the page from groups that have room, or to the end."""
-        meeting = meeting_in(self._documents, spec.collection)
+        """Take the page from groups that have room."""
         end = spec.offset + spec.k
-        # The fusion depends on how far down the parts were looked at, which must not differ from page to page.
-        most = max(end, _DEPTH) if spec.mode == "hybrid" else end
-        depth = max(_GROUPED_DEPTH * most, _DEPTH)
+        taken: Scored = []
+        parts: Mapping[Component, Scored] = {}
+        for most in depths(end, spec.reach, settled=spec.mode != "hybrid"):
+            taken, parts = self._taken(scope, query, vector, spec, group_spec, most, taken)
+            if len(taken) < most:
+                break
+        scored = taken[spec.offset : end]
+        return Ranking(scored, parts, passages=passages_of(scope.view, vector, scored))
+
+    def _taken(
+        self,
+        scope: Scope,
+        query: str,
+        vector: Vectors | None,
+        spec: SearchSpec,
+        group_spec: GroupSpec,
+        most: int,
+        beginning: Scored,
+    ) -> tuple[Scored, Mapping[Component, Scored]]:
+        """Rank as far down as it takes to go on from `beginning` to `most` documents of groups that have room.
+
+        Returns these documents, and the parts of the ranking.
+        """
+        meeting = meeting_in(self._documents, spec.collection)
+        depth = max(_GROUPED_DEPTH * most, DEPTH)
         parts: dict[Component, list[tuple[int, float]]] = {}
         narrowed = scope
         while True:
@@ -194,11 +228,10 @@ class Retrieval:
                 ranking = _fused(parts["dense"], parts["keyword"], max_score, spec)
             eligible = _from_score(ranking, spec.min_score)
             groups = Groups(self._documents, group_spec, most)
-            groups.take(eligible)
+            groups.take(continued(beginning, eligible))
             ended = len(eligible) < len(ranking) or all(len(portion) < depth for portion in portions.values())
             if groups.whole or ended:
-                scored = groups.taken[spec.offset : end]
-                return Ranking(scored, parts, passages=_passages(scope.view, vector, scored))
+                return groups.taken, parts
             if groups.full is not None:
                 others = Not(groups.full)
                 tree = others if spec.tree is None else And((spec.tree, others))
@@ -222,10 +255,10 @@ class Retrieval:
             of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
         elif missing and vector is not None:
-            reach = max(spec.reach, _DEPTH)
+            reach = max(spec.reach, DEPTH)
             (dense,) = scope.dense(vector[None], reach)
             keyword, max_score = scope.by_keyword(query, reach)
-            standings |= standings_in(_fused(dense, keyword, max_score, spec), missing)
+            standings |= standings_in(continued(ranking, _fused(dense, keyword, max_score, spec)), missing)
         for seq in spec.standing_of:
             if seq not in standings:
                 standings[seq] = Standing(
@@ -254,36 +287,5 @@ def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -
     return by_score(dense, [(seq, score / max_score) for seq, score in keyword], weights)
 
 
-def _cut(view: View, vector: Vectors | None, scored: Scored, spec: SearchSpec) -> Scored:
-    """Return the page of the ranking that `spec` wants."""
-    scored = _from_score(scored, spec.min_score)
-    end = spec.offset + spec.k
-    if spec.diversity and scored:
-        relevance = np.array([score for _, score in scored], dtype=np.float32)
-        if spec.mode == "keyword":
-            # Diversity weighs relevance against cosines, so the best score of BM25 counts as 1.
-            relevance /= relevance[0]
-        windows = view.windows(np.array([seq for seq, _ in scored], dtype=np.int64))
-        vectors = np.stack([each.vectors[_nearest(each, vector) or 0] for each in windows])
-        scored = [scored[position] for position in chosen(relevance, vectors, end, spec.diversity)]
-    return scored[spec.offset : end]
-
-
 def _from_score(scored: Scored, min_score: float | None) -> Scored:
     return scored if min_score is None else [(seq, score) for seq, score in scored if score >= min_score]
-
-
-def _nearest(windows: Windows, vector: Vectors | None) -> int | None:
-    return None if vector is None else int(np.argmax(windows.vectors @ vector))
-
-
-def _passages(view: View, vector: Vectors | None, scored: Scored) -> dict[int, Passages]:
-    """Return the passages of the documents that are not one window."""
-    if not view.windowed or not scored:
-        return {}
-    seqs = [seq for seq, _ in scored]
-    return {
-        seq: Passages(windows.spans, _nearest(windows, vector))
-        for seq, windows in zip(seqs, view.windows(np.array(seqs, dtype=np.int64)), strict=True)
-        if windows.spans.any()
-    }

@@ -226,6 +226,23 @@ def test_the_dead_stay_for_a_while_and_go_then(database: Database, monkeypatch: 
         view.ranks(vectors[0], np.array([2]), None)
 
 
+def test_ranks_are_told_when_the_dead_are_buried(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pgvector_index, "BURY_EVERY", 0.0)
+    monkeypatch.setattr(entries, "_STAYS", "0 seconds")
+    vectors = clustered(3, 30)
+    index = built(database, documents(vectors))
+    index.prepare(Change("default", 30, (), (4, 9)), None)()
+    for _ in range(2):
+        for work in index.maintain():
+            work(lambda: False)()
+    assert count(database, "points_1") == 28
+    live = np.delete(np.arange(1, 31), [3, 8])
+    ((seqs, scores),) = index.view("default").search(vectors[:1], 28, None)
+    ranks, cosines = index.view("default").ranks(vectors[0], live, None)
+    np.testing.assert_array_equal(seqs[ranks - 1], live)
+    np.testing.assert_allclose(cosines, scores[ranks - 1], atol=1e-6)
+
+
 def test_what_died_while_nobody_looked_is_buried_at_the_next_start(database: Database) -> None:
     built(database, documents(clustered(3, 20))).close()
     index = opened(database)

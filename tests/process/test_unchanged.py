@@ -124,6 +124,34 @@ def test_a_synchronised_collection_has_what_was_sent_and_nothing_else(tiny_serve
     assert tiny_server.get("/info")["collections"] == {"default": 12, "other": 3}
 
 
+def test_a_write_is_for_the_collection_that_the_query_or_the_body_names(tiny_server: Server) -> None:
+    write(tiny_server, ROWS[:5])
+    answer = tiny_server.post("/documents?collection=other&sync=true", {"documents": ROWS[:3]})
+    assert (answer["written"], answer["removed"]) == (3, 0)
+    tiny_server.post("/documents?collection=other", {"documents": ROWS[:4], "collection": "other"})
+    assert counted(tiny_server) == {"default": 5, "other": 4}
+    body = {"documents": ROWS[:1], "collection": "default"}
+    refused = tiny_server.client.post("/documents?collection=other&sync=true", json=body)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "collection")
+    assert counted(tiny_server) == {"default": 5, "other": 4}
+
+
+def test_a_collection_in_the_query_is_refused_where_the_body_alone_names_it(tiny_server: Server) -> None:
+    write(tiny_server, ROWS[:5])
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/documents/matching", {"filter": {"n": 1}}),
+        ("POST", "/search", {"query": "document number 1"}),
+        ("PUT", "/admin/judgements", {"judgements": [{"query": "a", "document": "r1", "good": True}]}),
+        ("POST", "/feedback", {"query": "a", "document": "r1", "action": "good"}),
+        ("POST", "/documents/delete", {"filter": {"n": {"exists": True}}}),
+    ]
+    for method, path, body in calls:
+        refused = tiny_server.client.request(method, path, params={"collection": "other"}, json=body)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (422, "collection"), path
+        assert counted(tiny_server) == {"default": 5}
+        assert tiny_server.client.request(method, path, json=body).status_code == 200, path
+
+
 def test_a_stream_that_breaks_off_removes_nothing(tiny_server: Server) -> None:
     write(tiny_server, ROWS)
     broken = stream(tiny_server, [*ROWS[:3], {"id": "bad"}], sync=True)

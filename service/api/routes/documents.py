@@ -6,9 +6,15 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.api.document_inputs import NDJSON, neither_ids_nor_filter, no_document, read_documents, sequence_number
+from service.api.document_inputs import (
+    NDJSON,
+    collection_of,
+    neither_ids_nor_filter,
+    no_document,
+    read_documents,
+    sequence_number,
+)
 from service.api.document_stream import write_stream
-from service.api.inputs import refuse_nul
 from service.api.middleware import audit
 from service.api.openapi import documents as documented
 from service.api.readiness import RequireReady
@@ -23,6 +29,7 @@ from service.api.schemas.documents import (
     Page,
     StoredDocument,
     Sync,
+    WrittenCollection,
 )
 from service.api.sending import Sending, last_before
 from service.corpus import filters
@@ -71,27 +78,27 @@ class _Writes:
         self._settings = settings
 
     async def write_documents(
-        self, request: Request, collection: Collection = DEFAULT_COLLECTION, sync: Sync = False
+        self, request: Request, collection: WrittenCollection = None, sync: Sync = False
     ) -> Response:
         """Upsert documents by id. The answer comes when they are durable and the next search finds them.
 
         A document that is already stored with the same text and metadata costs nothing. With `sync` the request has all
         documents of the collection: at its end, others that were there before it began are deleted.
 
-        JSON is written as a whole or not at all, into the collection that it names. NDJSON is streamed and written in
-        portions, into the collection of the query. An error in a line names the line; the documents of earlier portions
-        stay written, and `stored` counts them.
+        JSON is written as a whole or not at all. NDJSON is streamed and written in portions. An error in a line names
+        the line; the documents of earlier portions stay written, and `stored` counts them. The query names the
+        collection, or JSON does; if both do, it must be the same.
         """
         self._require_ready()
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind == NDJSON:
-            refuse_nul(collection, "collection")
-            return await self._write_stream(request, collection, sync=sync)
+            return await self._write_stream(request, collection_of(collection, None), sync=sync)
         if kind != "application/json":
             raise InvalidRequest(
                 f"the Content-Type must be application/json, or {NDJSON} with one document on each line"
             )
-        collection, documents = read_documents(await request.body(), self._settings)
+        named, documents = read_documents(await request.body(), self._settings)
+        collection = collection_of(collection, named)
         sending = await self._begin(collection, sync=sync)
         await sending.put(documents)
         await sending.end()

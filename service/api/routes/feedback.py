@@ -7,6 +7,7 @@ from fastapi import Request
 
 from service.api.auth import KeyName
 from service.api.feedback_inputs import read_events
+from service.api.inputs import refuse_collection_in_query
 from service.api.openapi import feedback as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
@@ -44,6 +45,7 @@ class _Feedback:
             raise InvalidRequest(
                 "the Content-Type must be application/json: send an event, or a list of them in events"
             )
+        await refuse_collection_in_query(request)
         events = read_events(await request.body(), self._settings)
         repeated = await asyncio.to_thread(partial(self._feedback.take, events, key))
         return {"accepted": len(events) - repeated, "repeated": repeated}

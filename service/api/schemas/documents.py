@@ -17,6 +17,10 @@ MAX_PAGE = 1000
 MAX_CUT = 100
 
 Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
+WrittenCollection = Annotated[
+    str | None,
+    Query(min_length=1, max_length=128, description="the collection of all of them; default: that of the body, if any"),
+]
 Sync = Annotated[bool, Query(description="the request has all documents of the collection: delete all others")]
 Identity = Annotated[
     str,
@@ -47,8 +51,8 @@ class DocumentsRequest(BodyModel):
     model_config = ConfigDict(extra="forbid")
 
     documents: list[NewDocument] = Field(description="one or more")
-    collection: str = Field(
-        DEFAULT_COLLECTION, min_length=1, max_length=128, description="the collection of all of them"
+    collection: str | None = Field(
+        None, min_length=1, max_length=128, description="the collection of all of them, unless the query names it"
     )
 
 

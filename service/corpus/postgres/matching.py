@@ -7,6 +7,7 @@ import numpy as np
 
 from service.corpus.base import Seqs
 from service.corpus.filters import And, Condition, Filter, attributes, evaluate, meets
+from service.corpus.moments import LIKE_A_DATE
 from service.corpus.postgres.attributes import columns_of
 from service.corpus.postgres.sequence_numbers import read_ascending
 from service.corpus.version_sets import VersionSet
@@ -28,6 +29,7 @@ _IN_RANGE = {
     name: _COMPARED.format(sign) + " AND seq > %s"
     for name, sign in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<="))
 }
+_UNLIKE_A_DATE = f" AND convert_from(word, 'UTF8') !~ '^({LIKE_A_DATE})$'"
 
 
 def meeting(connection: Connection, collection: str, condition: Condition, after: int = 0) -> Seqs:
@@ -58,7 +60,8 @@ def _query(collection: str, condition: Condition, after: int) -> tuple[str, list
     if condition.operator == "in":
         return _WITH_VALUE, [*map(list, zip(*operands, strict=True)), *within]
     (operand,) = operands
-    return _IN_RANGE[condition.operator], [*operand, *within]
+    statement = _IN_RANGE[condition.operator] + (_UNLIKE_A_DATE if condition.is_range_of_strings else "")
+    return statement, [*operand, *within]
 
 
 def _few(connection: Connection, collection: str, tree: Filter) -> list[int] | None:

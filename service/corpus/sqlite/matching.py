@@ -23,6 +23,12 @@ _MEETING = {
     "lt": _WITH_VALUE + "< ? AND seq > ?",
     "lte": _WITH_VALUE + "<= ? AND seq > ?",
 }
+# The strings of `moments.LIKE_A_DATE`.
+_UNLIKE_A_DATE = (
+    " AND NOT (value GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]*' AND substr(value, 6, 2) BETWEEN '01' AND '12'"
+    " AND (length(value) = 7 OR value GLOB '????-??-[0-3][0-9]'"
+    " OR value GLOB '????-??-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]*'))"
+)
 
 
 def meeting(connection: sqlite3.Connection, collection: str, condition: Condition, after: int = 0) -> Seqs:
@@ -48,9 +54,10 @@ def _meeting(connection: sqlite3.Connection, collection: str, condition: Conditi
         # A key exists if it begins a dotted path, too. "/" follows "." in the order of code points.
         below = (f"{condition.key}.", f"{condition.key}/")
         yield from chain.from_iterable(connection.execute(_WITH_KEY, (collection, condition.key, *below, after)))
+    statement = _MEETING.get(condition.operator, "") + (_UNLIKE_A_DATE if condition.is_range_of_strings else "")
     for operand in condition.values:
         compared = (collection, condition.key, operand.kind, operand.value, after)
-        yield from chain.from_iterable(connection.execute(_MEETING[condition.operator], compared))
+        yield from chain.from_iterable(connection.execute(statement, compared))
 
 
 def _few(connection: sqlite3.Connection, collection: str, tree: Filter) -> Seqs | None:

@@ -53,9 +53,12 @@ class Sealed:
         spans = self.entries.spans[positions]
         return [Windows(*each) for each in zip(np.split(vectors, cuts), np.split(spans, cuts), strict=True)]
 
-    def scores(self, query: Vectors) -> Vectors:
-        """Return the cosines (n,) of all positions with a unit vector (dimensions,), but for the order of summation."""
-        distinct, rows = np.unique(self.entries.points, return_inverse=True)
+    def scores(self, query: Vectors, positions: Positions) -> Vectors:
+        """Return the cosines (n,) of live positions with a unit vector (dimensions,), but for the order of summation.
+
+        All points of the collection are compared. Those of positions that died long ago are gone.
+        """
+        distinct, rows = np.unique(self.entries.points[positions], return_inverse=True)
         points, scores = self.points.scores(query)
         require(points, distinct)
         return scores[np.searchsorted(points, distinct)][rows]

@@ -100,7 +100,7 @@ class PgvectorView:
         scores: Vectors = np.einsum("ij,j->i", self.fresh.rows.vectors[fresh], query)
         if self.sealed is not None:
             positions = np.flatnonzero(self._sealed_allowed(allowed))
-            sealed_scores = self.sealed.scores(query)[positions]
+            sealed_scores = self.sealed.scores(query, positions)
             numbers = np.concatenate((self._sealed_seqs[positions], numbers))
             scores = np.concatenate((sealed_scores, scores))
             unsure = np.flatnonzero(_near_any(sealed_scores, scores[positions_of(numbers, seqs)]))

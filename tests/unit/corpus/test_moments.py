@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.corpus.moments import moment
+from service.corpus import moments
+from service.corpus.moments import is_like_a_date, moment
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 # As far from both ends as a zone reaches.
@@ -35,6 +36,11 @@ def test_the_order_is_that_of_time_in_any_zone(one: datetime, other: datetime) -
 )
 def test_one_moment_has_many_spellings(text: str) -> None:
     assert moment(text) == "20240506103000"
+
+
+@given(st.from_regex(moments._DATE, fullmatch=True))
+def test_every_date_looks_like_one(text: str) -> None:
+    assert is_like_a_date(text) or moment(text) is None
 
 
 def test_less_precision_is_the_beginning_and_more_is_kept() -> None:
