@@ -4,11 +4,13 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from service.reload.job import Job
 from service.reload.runner import Reloads
 
 
-def test_what_fails_after_the_end_of_a_job_does_not_end_it_again() -> None:
+def test_what_fails_after_the_end_of_a_job_does_not_end_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     part: Any = SimpleNamespace(dense=None, reranker=None)
     reloads = Reloads(
         stages=part, jobs=part, loader=part, generations=part, gate=part, housekeeping=part, observer=part
@@ -19,6 +21,6 @@ def test_what_fails_after_the_end_of_a_job_does_not_end_it_again() -> None:
         job.state = "done"
         raise OSError("the disk cannot be read")
 
-    reloads._reload = reload  # type: ignore[method-assign]
+    monkeypatch.setattr(reloads, "_reload", reload)
     asyncio.run(reloads._run_to_its_end(job))
     assert (job.state, job.reason) == ("done", None)

@@ -43,11 +43,12 @@ def page(k: int, offset: int, limit: int = LIMIT) -> list[str]:
     reranker = SimpleNamespace(scores=lambda logits: logits)
     active = SimpleNamespace(record=SimpleNamespace(by_default=True), reranker=reranker)
     rerankers: Any = SimpleNamespace(active=active)
-    stages: Any = FirstStage(), Scoring()
+    first: Any = FirstStage()
+    scoring: Any = Scoring()
     reranking = reranking_of(SearchRequest(query="q", k=k, offset=offset), rerankers, limit)
     assert reranking is not None
     generation: Any = None
-    search = RerankedSearch(*stages, rerankers).run(generation, ["q"], SearchSpec(k, "default"), reranking)
+    search = RerankedSearch(first, scoring, rerankers).run(generation, ["q"], SearchSpec(k, "default"), reranking)
     (hits,) = asyncio.run(search).hits
     return [hit.document.id for hit in hits]
 

@@ -12,7 +12,7 @@ from service.writing.replication import Replication
 
 
 def reported(**joining: object) -> ReplicaState:
-    following: Any = SimpleNamespace(changes=None, position=7, age=lambda: 0.0)
+    following: Any = SimpleNamespace(ended=None, changes=None, position=7, age=lambda: 0.0)
     joined: Any = SimpleNamespace(**{"missing": None, "problem": None, "prepared": None, "unable": None} | joining)
     reports: Any = None
     generations: Any = SimpleNamespace(active=None)
