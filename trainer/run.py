@@ -6,6 +6,7 @@ from there into the folder of checkpoints.
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,18 +98,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     recipe = run_plan.recipe
     began, clock = datetime.now(UTC), time.perf_counter()
     parts = _parts(dataset, run_plan)
-    if parts:
-        divided = folds.whole(dataset, recipe.split, recipe.seed)
-        without = "it, and with its answers" if recipe.split == "by-query" else "it and its answers"
-        how = (
-            f"in {len(parts)} folds: each question is tested by a model that was trained without {without};"
-            " the package is trained on all questions"
-        )
-        tested = folds.tested(dataset, parts)
-    else:
-        divided, how = splits.split(dataset, recipe.split, recipe.seed)
-        tested = divided
-    how += _of_shared_answers(dataset, recipe)
+    divided, tested, how = _divided(dataset, parts, recipe)
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
     made = _made(dataset, recipe, run_plan.thresholds)
@@ -155,6 +145,20 @@ def _training(models: int, run_plan: RunPlan) -> str:
     """The training of the first model, as its step is announced."""
     trained = f"training of model 1 of {models}; the bar is of this one" if models > 1 else "training; the bar is of it"
     return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
+
+
+def _divided(dataset: Dataset, parts: Sequence[Dataset], recipe: Recipe) -> tuple[Dataset, Dataset, str]:
+    """The data as it trains the package and as it is tested, and how it was divided. `parts` are the folds, if any."""
+    shared = _of_shared_answers(dataset, recipe)
+    if not parts:
+        divided, how = splits.split(dataset, recipe.split, recipe.seed)
+        return divided, divided, how + shared
+    without = "it, and with its answers" if recipe.split == "by-query" else "it and its answers"
+    how = (
+        f"in {len(parts)} folds: each question is tested by a model that was trained without {without};"
+        f" the package is trained on all questions{shared}"
+    )
+    return folds.whole(dataset, recipe.split, recipe.seed), folds.tested(dataset, parts), how
 
 
 def _of_shared_answers(dataset: Dataset, recipe: Recipe) -> str:

@@ -1,4 +1,4 @@
-"""What the pages of one search share, so that each document is on one of them, and on no other.
+"""The pages of one search share their depths, so that each document is on one of them, and on no other.
 
 A fusion, and a choice of results that differ, depend on how far down the parts of a search were looked at. The first
 `DEPTH` results come from so many of each part, whatever page is wanted, and cost no more than they have to. The others
