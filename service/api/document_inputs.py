@@ -1,5 +1,6 @@
 """Checks of documents that are to be written, and errors about documents."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,8 @@ from service.settings import Settings
 
 NDJSON = "application/x-ndjson"
 _MAX_DEPTH = 32
+# U+0000 in JSON. Before it backslashes are in pairs, each of which is one of the text.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def read_documents(raw: bytes, settings: Settings) -> tuple[str | None, list[Document]]:
@@ -70,7 +73,7 @@ def check_document(new: NewDocument, where: str, settings: Settings) -> Document
             " INSTAR_LIMITS__METADATA",
             f"{where}.metadata",
         )
-    if b"\\u0000" in packed:
+    if _NUL.search(packed):
         raise InvalidRequest(f"{where}.metadata contains the character U+0000: remove it", f"{where}.metadata")
     return Document(identity, new.text, new.metadata)
 

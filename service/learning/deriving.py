@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Judgements, Key
-from service.errors import InstarError, StorageFailed
+from service.errors import InstarError
 from service.learning.derivation import Derivation, derived_in
 from service.learning.derivations import Derivations
 from service.machine.children import Children
@@ -86,7 +86,7 @@ class Deriving:
     async def _missed(self, seconds: float) -> bool:
         try:
             return await asyncio.to_thread(self._derivations.missed, seconds)
-        except StorageFailed:
+        except InstarError:
             # Whoever follows the other processes says so.
             return False
 

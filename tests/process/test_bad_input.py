@@ -471,6 +471,7 @@ def test_routes_and_methods_that_are_not_there(server: Server) -> None:
     assert server.client.get("/documents", params={"cursor": "9" * 30}).status_code == 422
     assert server.client.get("/documents", params={"limit": 0}).status_code == 422
     assert server.client.get("/admin/jobs/absent").status_code == 404
+    assert server.client.get("/admin/export", params={"what": "documents", "after": 2**63}).status_code == 422
     assert server.client.get("/admin/jobs/absent/events").status_code == 404
     assert server.client.delete("/admin/jobs/absent").status_code == 404
     assert server.client.get("/documents/" + "x" * 10_000).status_code in (404, 414)

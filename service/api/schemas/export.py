@@ -12,7 +12,12 @@ ExportedSide = Annotated[
 ]
 ExportedCollection = Annotated[str | None, Query(description="only those of this collection; if left out, of all")]
 After = Annotated[
-    int, Query(ge=0, description="documents: only those after the line with this `cursor`, to go on where a copy ended")
+    int,
+    Query(
+        ge=0,
+        lt=2**63,
+        description="documents: only those after the line with this `cursor`, to go on where a copy ended",
+    ),
 ]
 ExportedForm = Annotated[
     Literal["instar", "beir"],
