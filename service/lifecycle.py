@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import shutil
-from datetime import UTC, datetime
 
 from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InstarError
@@ -168,5 +167,5 @@ class Lifecycle:
     async def _seal_and_release(self) -> None:
         parts, serving = self._parts, self._parts.serving
         await serving.builder.seal(parts.keywords)
-        for number in await asyncio.to_thread(parts.changes.outlived, datetime.now(UTC)):
+        for number in await asyncio.to_thread(parts.changes.outlived):
             await serving.generations.release(number)

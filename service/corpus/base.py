@@ -194,6 +194,9 @@ class Records(Protocol):
         Up to `retain` former ones are retained, the latest activated first. Older ones are released.
         """
 
+    def now(self) -> datetime:
+        """Return the moment by the clock of the store, which all processes share that write to it."""
+
     def next_number(self) -> int:
         """Return the number of the next new generation."""
 

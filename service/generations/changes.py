@@ -63,8 +63,11 @@ class Changes:
         ]
         return changes[-1:] if identity is None else [change for change in changes if change.id > identity]
 
-    def outlived(self, now: datetime) -> list[int]:
-        """The numbers of the retained generations whose time is over."""
+    def outlived(self) -> list[int]:
+        """The numbers of the retained generations whose time is over, by the clock of the store."""
+        if not self._hours:
+            return []
+        now = self._records.now()
         return [
             former.generation
             for former in self._retained(self._activated())

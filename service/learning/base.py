@@ -177,6 +177,9 @@ class FeedbackStore(Protocol):
     def knows_users(self) -> bool:
         """Whether anything here was sent with a user, whose hash only the key can make again that made it."""
 
+    def now(self) -> datetime:
+        """Return the moment by the clock of the store, which all processes share that write to it."""
+
     def drop(self, before: datetime) -> int:
         """Drop searches from before that moment which got no feedback. Returns how many.
 

@@ -135,6 +135,9 @@ class MemoryFeedbackStore:
         users = [*(search.user for search in searches), *(event.user for event in self._events.values())]
         return any(user is not None for user in users)
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def drop(self, before: datetime) -> int:
         with self._lock:
             answered = {event.search for event in self._events.values()}

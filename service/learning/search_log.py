@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from service.errors import InstarError, StorageAway
@@ -41,11 +41,9 @@ class SearchLog:
         store: FeedbackStore,
         pseudonyms: Pseudonyms,
         settings: Searches,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
         self._pseudonyms = pseudonyms
-        self._now = now
         self._keep = settings.keep
         self._for = timedelta(days=settings.days) if settings.keep == "all" else timedelta(hours=FEEDBACK_HOURS)
         self._thread: threading.Thread | None = None
@@ -122,7 +120,7 @@ class SearchLog:
         next_drop = time.monotonic()
         while True:
             if time.monotonic() >= next_drop:
-                self._insist(partial(self._store.drop, self._now() - self._for))
+                self._insist(lambda: self._store.drop(self._store.now() - self._for))
                 next_drop = time.monotonic() + _DROP_EVERY_SECONDS
             batch = self._gathered(next_drop)
             if batch:

@@ -63,7 +63,7 @@ def test_upkeep_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplo
 
     generations = SimpleNamespace(release=release)
     serving = SimpleNamespace(builder=builder, generations=generations)
-    parts = SimpleNamespace(keywords=None, serving=serving, changes=SimpleNamespace(outlived=lambda _: [7]))
+    parts = SimpleNamespace(keywords=None, serving=serving, changes=SimpleNamespace(outlived=lambda: [7]))
 
     async def run() -> None:
         upkeep = asyncio.create_task(Lifecycle(cast(Any, parts))._keep_house())

@@ -39,6 +39,9 @@ class MemoryRecords:
         self._generations = {**changed, active.number: active}
         return active
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def next_number(self) -> int:
         return 1 + max(self._generations, default=0)
 

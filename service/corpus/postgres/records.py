@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord
 from service.corpus.postgres.change_log import PostgresChangeLog
+from service.postgres import clock
 from service.postgres.database import Connection, Database
 
 _RETAIN_FORMER = "UPDATE generations SET state = 'retained' WHERE state = 'active' AND number <> %s"
@@ -45,9 +46,10 @@ class PostgresRecords:
             self._fence(connection)
             prepare()
             ((last,),) = connection.execute("SELECT max(activation) FROM generations").fetchall()
+            activated = clock.now(connection)
             number, activation = record.number or turn.last_generation + 1, (last or 0) + 1
             record = record.model_copy(
-                update={"number": number, "state": "active", "activation": activation, "activated": datetime.now(UTC)}
+                update={"number": number, "state": "active", "activation": activation, "activated": activated}
             )
             connection.execute(_RETAIN_FORMER, (number,))
             connection.execute(_ACTIVATE, (number, activation, record.model_dump_json()))
@@ -55,6 +57,10 @@ class PostgresRecords:
             connection.execute(_RELEASE_OTHERS, (retain,))
             turn.log_generations()
         return record
+
+    def now(self) -> datetime:
+        with self._database.read() as connection:
+            return clock.now(connection)
 
     def next_number(self) -> int:
         ((last,),) = self._read("SELECT last_generation FROM counters")

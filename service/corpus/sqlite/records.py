@@ -56,6 +56,9 @@ class SqliteRecords:
             )
         return record
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def next_number(self) -> int:
         with self._database.read() as connection:
             row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()

@@ -16,6 +16,7 @@ from service.learning.postgres.forgotten import not_forgotten
 from service.learning.postgres.tables import DROPPED, EVENTS, SEARCHES, insert, taking
 from service.learning.postgres.texts import ask, digest, storable
 from service.learning.rows import event_of, event_row, microseconds, search_of, search_row, shown_as
+from service.postgres import clock
 from service.postgres.database import Connection, Database
 from service.postgres.erasing import erase_deleted
 
@@ -173,6 +174,10 @@ class PostgresFeedbackStore:
     def knows_users(self) -> bool:
         with self._database.read() as connection:
             return bool(_value(connection, _KNOWS_USERS))
+
+    def now(self) -> datetime:
+        with self._database.read() as connection:
+            return clock.now(connection)
 
     def drop(self, before: datetime) -> int:
         with self._database.write() as connection:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,9 @@ class SqliteFeedbackStore:
         with self._file.read() as connection:
             (known,) = connection.execute(_KNOWS_USERS).fetchone()
         return bool(known)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def drop(self, before: datetime) -> int:
         moment = microseconds(before)

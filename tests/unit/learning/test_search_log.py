@@ -57,7 +57,8 @@ class AwayServer(MemoryFeedbackStore):
 
 @contextmanager
 def logging_to(store: FeedbackStore, folder: Path, now: datetime = NOON, **settings: object) -> Iterator[SearchLog]:
-    log = SearchLog(store, Pseudonyms(folder / "key"), Searches.model_validate(settings), lambda: now)
+    log = SearchLog(store, Pseudonyms(folder / "key"), Searches.model_validate(settings))
+    store.now = lambda: now  # type: ignore[method-assign]
     log.start()
     with closing(log):
         yield log
