@@ -207,7 +207,10 @@ class Records(Protocol):
         """Mark a generation as released if it is retained."""
 
     def wait_for_changes(self) -> None:
-        """Return when every change of generations that has begun is made or undone, also one whose caller lost it."""
+        """Return when every change of a generation or reranker that has begun is made or undone.
+
+        That holds for one whose caller lost it, too.
+        """
 
     def generations(self) -> list[GenerationRecord]:
         """Return all generations ever, the latest activation first."""

@@ -110,6 +110,11 @@ class Rerankers:
             raise no_such_reranker(str(model), active.model)
         return active
 
+    def last_activation(self) -> RerankerRecord | None:
+        """Return the record of the active reranker when every activation that has begun is made or undone."""
+        self._records.wait_for_changes()
+        return _read(self._records).active
+
     def recorded(self) -> set[str]:
         """Ids of the checkpoints of the active reranker and of those that one can return to."""
         return recorded(self._records)

@@ -7,8 +7,10 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
+from service.corpus.base import GenerationRecord
 from service.errors import InsufficientResources, StorageFailed
 from service.generations.generations import Generations
+from service.generations.rerankers import RerankerRecord, Rerankers
 from service.observability.observer import Observer
 from service.reload.job import Job, JobState
 from service.reload.jobs import Jobs
@@ -22,9 +24,10 @@ _AGAIN = 0.5
 class Endings:
     """Ends jobs."""
 
-    def __init__(self, jobs: Jobs, generations: Generations, observer: Observer) -> None:
+    def __init__(self, jobs: Jobs, generations: Generations, rerankers: Rerankers, observer: Observer) -> None:
         self._jobs = jobs
         self._generations = generations
+        self._rerankers = rerankers
         self._observer = observer
 
     async def end(self, job: Job, state: JobState, reason: str | None = None) -> None:
@@ -48,20 +51,24 @@ class Endings:
         self._jobs.log_end(job)
 
     async def is_activated(self, job: Job) -> bool:
-        """Say whether the generation of a job was activated, whose activation failed at the store, and note it then.
+        """Say whether the model of a job was activated though its activation failed at the store, and note that then.
 
         A store that breaks during a commit may have made it, and may do so a moment later. Raises NotLeader.
         """
-        while job.kind == "dense" and job.stage == "activate":
+        while job.stage == "activate":
             await asyncio.to_thread(self._generations.require_lead)
             try:
-                active = await asyncio.to_thread(self._generations.last_activation)
+                active = await asyncio.to_thread(self._last_activation, job)
             except StorageFailed as error:
                 log.error("what became of reload %s cannot be read yet: %s", job.id, error)
                 await asyncio.sleep(_AGAIN)
                 continue
             if active is None or not job.is_done_by(active):
                 break
-            job.generation = active.number
+            if isinstance(active, GenerationRecord):
+                job.generation = active.number
             return True
         return False
+
+    def _last_activation(self, job: Job) -> GenerationRecord | RerankerRecord | None:
+        return (self._rerankers if job.kind == "reranker" else self._generations).last_activation()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from service.checkpoints.model_kind import Kind
 from service.corpus.base import GenerationRecord
+from service.generations.rerankers import RerankerRecord
 from service.reload.judged import Judged
 from service.reload.shadow import Comparison
 
@@ -107,8 +108,10 @@ class Job(BaseModel):
         number = None if former.state == "released" else former.number
         return cls(model=former.model, force=True, by=by, brings_back=number)
 
-    def is_done_by(self, active: GenerationRecord) -> bool:
-        """Whether that active generation is the one that the job was to lead to."""
+    def is_done_by(self, active: GenerationRecord | RerankerRecord) -> bool:
+        """Whether that active generation or reranker is the one that the job was to lead to."""
+        if isinstance(active, RerankerRecord):
+            return (active.model, active.by_default) == (self.checkpoint, self.by_default)
         return active.model == self.checkpoint and self.brings_back in (None, active.number)
 
     def forget_queries(self, known: Callable[[str, str], bool]) -> bool:

@@ -38,7 +38,7 @@ class RerankerStages:
     def is_active(self, job: Job) -> bool:
         """Whether the reranker that the job is for answers, as the job wants it."""
         active = self.rerankers.active
-        return active is not None and (active.model, active.record.by_default) == (job.checkpoint, job.by_default)
+        return active is not None and job.is_done_by(active.record)
 
     async def run(self, job: Job) -> None:
         """From the name of a checkpoint to the reranker that answers; raises InstarError if it is not to answer."""

@@ -58,7 +58,7 @@ class Reloads:
         self._gate = gate
         self._housekeeping = housekeeping
         self._observer = observer
-        self._endings = Endings(jobs, generations, observer)
+        self._endings = Endings(jobs, generations, stages.reranker.rerankers, observer)
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._lead = AsyncExitStack()

@@ -9,6 +9,7 @@ import pytest
 from service.cluster.base import NotLeader
 from service.corpus.base import GenerationRecord
 from service.errors import StorageFailed
+from service.generations.rerankers import RerankerRecord
 from service.observability.observer import Unobserved
 from service.reload import endings
 from service.reload.endings import Endings
@@ -51,13 +52,27 @@ class Store:
         )
 
 
+class Rerankers:
+    """The record of the active reranker, which cannot be read as often as it is told to."""
+
+    def __init__(self, failures: int = 0, *, by_default: bool = False) -> None:
+        self.failures = failures
+        self.by_default = by_default
+
+    def last_activation(self) -> RerankerRecord | None:
+        if self.failures:
+            self.failures -= 1
+            raise StorageFailed("the database is away")
+        return RerankerRecord(model=MODEL, by_default=self.by_default, activated=datetime.now(UTC))
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endings, "_AGAIN", 0)
 
 
-def endings_in(store: Any) -> Endings:
-    return Endings(store, store, Unobserved())
+def endings_in(store: Any, rerankers: Any = None) -> Endings:
+    return Endings(store, store, rerankers, Unobserved())
 
 
 def activating() -> Job:
@@ -89,6 +104,14 @@ def test_an_activation_whose_answer_was_lost_is_found_in_the_records() -> None:
 def test_an_activation_that_was_undone_is_none(active: str | None) -> None:
     job = activating()
     assert not asyncio.run(endings_in(Store(active=active)).is_activated(job))
+    assert job.generation is None
+
+
+@pytest.mark.parametrize("by_default", [True, False])
+def test_an_activated_reranker_whose_answer_was_lost_is_found_if_it_reranks_as_the_job_wants(by_default: bool) -> None:
+    job = Job(model="two", kind="reranker", checkpoint=MODEL, state="running", stage="activate")
+    endings = endings_in(Store(active="one@0123456789ab"), Rerankers(failures=2, by_default=by_default))
+    assert asyncio.run(endings.is_activated(job)) is not by_default
     assert job.generation is None
 
 
