@@ -55,9 +55,11 @@ class Restore:
         # Before numbers are reserved: words of writes that the corpus has lost are known by their numbers.
         await asyncio.to_thread(self._keywords.load)
         await self._builder.reserve_stored()
-        # Twice, because a purge deletes what the one before saw. No search of this process has found these versions.
-        await self._housekeeping.purge()
-        await self._housekeeping.purge()
+        # Twice, because a purge deletes what the one before saw. No search of this process has found these versions,
+        # and one of another process may have.
+        if not self._generations.shared:
+            await self._housekeeping.purge()
+            await self._housekeeping.purge()
         records = self._generations.recorded()
         active = next((record for record in records if record.state == "active"), None)
         while active is None:

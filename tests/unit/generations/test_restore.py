@@ -102,6 +102,7 @@ class Parts:
 
     def __init__(self, start: Start) -> None:
         self._start = start
+        self.purges = 0
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"nobody asks for {name} here")
@@ -136,7 +137,8 @@ class Parts:
         self._start.store.documents.reserve(self._start.stored)
 
     async def purge(self) -> None:
-        """Delete nothing."""
+        """Delete nothing, and count."""
+        self.purges += 1
 
     def forget_unused(self, *needed: set[str]) -> None:
         """Delete nothing."""
@@ -240,6 +242,15 @@ def test_a_start_that_is_to_retain_less_keeps_what_was_active_last(tmp_path: Pat
     after = Start(tmp_path, retain=1, shared=shared, store=before.store)
     assert [former.number for former in after.run().retained] == [1]
     assert after.states() == (retained if shared else retained | {2: "released"})
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_start_deletes_no_dead_version_that_a_search_of_another_replica_may_have_found(
+    tmp_path: Path, shared: bool
+) -> None:
+    start = Start(tmp_path, shared=shared)
+    start.run()
+    assert start.parts.purges == (0 if shared else 2)
 
 
 def test_what_a_reload_needs_that_another_replica_begins_during_a_start_is_not_forgotten(tmp_path: Path) -> None:
