@@ -18,6 +18,7 @@ from trainer import base_model, cross_validation
 from trainer.base_model import Model
 from trainer.cross_validation import Training
 from trainer.data.dataset import Dataset
+from trainer.data.texts import asked
 from trainer.errors import BadData
 from trainer.prepare import folds, splits
 from trainer.prepare.reranking import Reranker
@@ -26,6 +27,7 @@ from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.learned import learned
+from trainer.prove.levels import fewest_clusters, level
 from trainer.prove.rankings import Rankings
 from trainer.prove.report import files
 from trainer.prove.report.advice import Spelled, unknown
@@ -98,7 +100,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     recipe = run_plan.recipe
     began, clock = datetime.now(UTC), time.perf_counter()
     parts = _parts(dataset, run_plan)
-    divided, tested, how = _divided(dataset, parts, recipe)
+    divided, tested, how = _divided(dataset, parts, run_plan)
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
     made = _made(dataset, recipe, run_plan.thresholds)
@@ -147,13 +149,14 @@ def _training(models: int, run_plan: RunPlan) -> str:
     return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
 
 
-def _divided(dataset: Dataset, parts: Sequence[Dataset], recipe: Recipe) -> tuple[Dataset, Dataset, str]:
+def _divided(dataset: Dataset, parts: Sequence[Dataset], run_plan: RunPlan) -> tuple[Dataset, Dataset, str]:
     """The data as it trains the package and as it is tested, and how it was divided. `parts` are the folds, if any."""
-    shared = _of_shared_answers(dataset, recipe)
+    recipe = run_plan.recipe
+    shared = _of_shared_answers(dataset, run_plan)
     if not parts:
         divided, how = splits.split(dataset, recipe.split, recipe.seed)
         return divided, divided, how + shared
-    without = "it, and with its answers" if recipe.split == "by-query" else "it and its answers"
+    without = f"it; {splits.shared_answers(parts)}" if recipe.split == "by-query" else "it and its answers"
     how = (
         f"in {len(parts)} folds: each question is tested by a model that was trained without {without};"
         f" the package is trained on all questions{shared}"
@@ -161,18 +164,25 @@ def _divided(dataset: Dataset, parts: Sequence[Dataset], recipe: Recipe) -> tupl
     return folds.whole(dataset, recipe.split, recipe.seed), folds.tested(dataset, parts), how
 
 
-def _of_shared_answers(dataset: Dataset, recipe: Recipe) -> str:
+def _of_shared_answers(dataset: Dataset, run_plan: RunPlan) -> str:
     """A note for whoever divides by answers where most questions share theirs: others may ask for the same again."""
-    if recipe.split in {"by-query", "given"} or dataset.splits:
+    if run_plan.recipe.split in {"by-query", "given"} or dataset.splits or not _can_show(dataset, run_plan.thresholds):
         return ""
-    sizes = list(map(len, splits.groups(dataset)))
-    sharing, judged = sum(size for size in sizes if size > 1), sum(sizes)
+    groups = splits.groups(dataset)
+    judged = sum(map(len, groups))
+    sharing = sum(len(group) for group in groups if len({asked(dataset.queries[query]) for query in group}) > 1)
     if 2 * sharing <= judged:
         return ""
     return (
         f"; {sharing:,} of {judged:,} questions share an answer with others: if users ask for known answers in new"
         " words, --split by-query trains and tests for that"
     )
+
+
+def _can_show(dataset: Dataset, thresholds: Thresholds) -> bool:
+    """Whether the judged questions have so many different answers that they can show any gain."""
+    most = thresholds.max_p or level(len(dataset.good()))
+    return len(splits.groups(dataset)) >= fewest_clusters(most)
 
 
 def _made(dataset: Dataset, recipe: Recipe, thresholds: Thresholds) -> Made:
@@ -229,11 +239,14 @@ def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPla
     elif made.foldable:
         advice = f"Run with --folds {folds.USUAL}, which tests on all {judged} that are judged"
     else:
+        by_query = run_plan.recipe.split == "by-query"
         advice = (
-            f"Judge questions with other answers: questions with a common answer count as one, so that these {judged}"
-            f" count as {groups}, and folds, which test on all that are judged, take {_GROUPS}; or test new words for"
-            " known answers with --split by-query"
+            f"Judge questions {'in other words' if by_query else 'with other answers'}: questions with"
+            f" {'equal words' if by_query else 'a common answer'} count as one, so that these {judged} count as"
+            f" {groups}, and folds, which test on all that are judged, take {_GROUPS}"
         )
+        if not by_query and _can_show(dataset, run_plan.thresholds):
+            advice += "; or test new words for known answers with --split by-query"
     raise BadData(
         f"no verdict is possible: there are {test} test questions, and a verdict takes {least}. {advice}. Or train all"
         f" the same with --min-queries {test}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from trainer.data.dataset import SPLITS, Dataset, Judgement, Split
-from trainer.data.texts import normalised
+from trainer.data.texts import asked, normalised
 
 _EXAMPLES = 5
 # Documents that are tokenized at a time.
@@ -19,7 +19,7 @@ _BATCH = 1024
 
 @dataclass(frozen=True)
 class Leak:
-    """How many queries of a split share their text, or the text of a good document, with an earlier split.
+    """How many queries of a split share their words, or the text of a good document, with an earlier split.
 
     `queries` counts the queries that share either. `of` counts all queries of the split.
     """
@@ -67,7 +67,7 @@ class Inspection:
         rows = [(what, f"{count:,}", "") for what, count in self.counts.items()]
         rows += [(what, f"{len(ids):,}", ", ".join(ids[:_EXAMPLES])) for what, ids in self._findings()]
         for split, leak in self.leaks.items():
-            shares = f"{leak.same_query:,} by their text, {leak.same_good:,} by a good document"
+            shares = f"{leak.same_query:,} by their words, {leak.same_good:,} by a good document"
             rows.append((f"{split} queries known from an earlier split", f"{leak.queries:,} of {leak.of:,}", shares))
         rows += [(f"queries left, {split}", f"{count:,}", "") for split, count in self.left.items()]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -129,15 +129,15 @@ def _by_source(dataset: Dataset) -> dict[str, int]:
 
 
 def leak(dataset: Dataset, split: Split) -> Leak:
-    """Count texts that queries of `split` share with the splits before it: dev with train, test with both."""
+    """Count the queries of `split` whose words or answers the splits before it have: for dev train, for test both."""
     before: Sequence[Split] = SPLITS[: SPLITS.index(split)]
     queries, passages = set[str](), set[str]()
     for earlier in before:
         for query, documents in dataset.good(earlier).items():
-            queries.add(normalised(dataset.queries[query]))
+            queries.add(asked(dataset.queries[query]))
             passages.update(normalised(dataset.corpus[document].passage) for document in documents)
     good = dataset.good(split)
-    by_text = {query for query in good if normalised(dataset.queries[query]) in queries}
+    by_text = {query for query in good if asked(dataset.queries[query]) in queries}
     by_good = {
         query
         for query, documents in good.items()

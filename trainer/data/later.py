@@ -15,7 +15,7 @@ from trainer.data import tables
 from trainer.data.collected import Collected
 from trainer.data.dataset import SPLITS, Dataset, Judgement
 from trainer.data.problems import Problem, Unusable, require_sound, shown, text
-from trainer.data.texts import normalised
+from trainer.data.texts import asked, normalised
 
 _GOOD = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -105,26 +105,24 @@ def _placed(dataset: Dataset, later: Sequence[Judgement], name: str, collected: 
     if training:
         collected.note(name, f"{len(training)} questions without a split were judged: they train, and test nothing")
     if left_out:
-        reason = "share their text or a good document with dev or test, and are left out"
+        reason = "share their words or a good document with dev or test, and are left out"
         collected.note(name, f"{len(left_out)} questions without a split {reason}")
     judgements = tuple(judgement for judgement in dataset.judgements if judgement.query not in left_out)
     return replace(dataset, judgements=judgements, splits={**dataset.splits, **dict.fromkeys(training, SPLITS[0])})
 
 
 def _shared_with_tests(dataset: Dataset, queries: Collection[str]) -> set[str]:
-    """The `queries` whose text, or the text of a good document of which, is known from dev or test."""
+    """The `queries` whose words, or the text of a good document of which, are known from dev or test."""
 
     def passages(documents: Collection[str]) -> set[str]:
         return set(map(normalised, dataset.passages(documents)))
 
     held_out = [query for query, split in dataset.splits.items() if split != "train"]
     good = dataset.good()
-    texts = {normalised(dataset.queries[query]) for query in held_out}
+    words = {asked(dataset.queries[query]) for query in held_out}
     answers = set[str]().union(*(passages(good.get(query, ())) for query in held_out))
     return {
-        query
-        for query in queries
-        if normalised(dataset.queries[query]) in texts or passages(good.get(query, ())) & answers
+        query for query in queries if asked(dataset.queries[query]) in words or passages(good.get(query, ())) & answers
     }
 
 

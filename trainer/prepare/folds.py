@@ -1,6 +1,6 @@
 """Folds: each question is tested once, by a model that was trained without it.
 
-That model was trained without its answers, too, unless queries are divided by their text alone.
+That model was trained without its answers, too, unless queries are divided by their words alone.
 
 With few judged questions one split leaves too few to test on. Cross-validation (Stone 1974) tests on all of them, for
 the price of a training for each fold. It measures the procedure; the package is then trained on all questions, so it
@@ -25,18 +25,18 @@ _SHARES: splits.Shares = (0.75, 0.25, 0.0)
 
 def groups(dataset: Dataset, mode: SplitMode) -> list[list[str]]:
     """The judged queries, with those together that no fold may part."""
-    return splits.same_texts(dataset) if mode == "by-query" else splits.groups(dataset)
+    return splits.same_words(dataset) if mode == "by-query" else splits.groups(dataset)
 
 
 def folds(dataset: Dataset, count: int, mode: SplitMode, seed: int) -> list[Dataset]:
     """The data set `count` times, each with another part of the judged queries as its test split.
 
-    Queries that share an answer are in one part, or with `by-query` those that share their text. Raises BadData if
+    Queries that share an answer are in one part, or with `by-query` those of the same words. Raises BadData if
     there are fewer groups of such queries than parts.
     """
     order = groups(dataset, mode)
     if len(order) < count:
-        shared, other = ("text", "") if mode == "by-query" else ("answer", " with other answers")
+        shared, other = ("words", " in other words") if mode == "by-query" else ("answer", " with other answers")
         raise BadData(
             f"{len(order)} groups of queries that share no {shared} cannot be divided into {count} folds: judge"
             f" queries{other}, or give fewer --folds"

@@ -1,8 +1,8 @@
 """Splits queries into train, dev (which chooses among models) and test.
 
-Two queries are connected if their texts are equal, or if equal texts are good for both. If each component of connected
+Two queries are connected if their words are equal, or if equal texts are good for both. If each component of connected
 queries stays in one split, no answer to a test query was trained on. This is too strict where the corpus is fixed and
-only phrasings are new: there queries are divided by their text alone.
+only phrasings are new: there queries are divided by their words alone.
 """
 
 import random
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from trainer.data.dataset import SPLITS, Dataset, Judgement, Split
 from trainer.data.inspection import leak
-from trainer.data.texts import normalised
+from trainer.data.texts import asked, normalised
 from trainer.errors import BadData
 from trainer.recipe import SplitMode
 
@@ -21,6 +21,11 @@ Shares = tuple[float, float, float]
 SHARES: Shares = (0.6, 0.2, 0.2)
 # A split that gets less than this part of its share proves too little.
 _LEAST = 0.5
+_OTHER_WORDS = "judge more queries in other words"
+_OTHER_ANSWERS = (
+    "use --split by-query if the corpus is fixed and only phrasings are new, or judge more queries that have other"
+    " answers"
+)
 
 
 def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
@@ -31,7 +36,7 @@ def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
     """
     if not any(not judgement.weak for judgement in dataset.judgements):
         raise BadData("no judgement is by a person, and weak ones are never tested on: judge some queries by hand")
-    asked = "" if mode == "auto" else f" (--split {mode})"
+    flag = "" if mode == "auto" else f" (--split {mode})"
     if mode == "auto":
         mode = "given" if dataset.splits else "by-component"
     if mode == "given":
@@ -41,16 +46,22 @@ def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
         how = "questions with a common answer stay together, so that no answer to a test question is trained on"
     else:
         divided = by_query(dataset, seed)
-        how = "questions with equal words stay together, so that test questions are new and their answers are not"
+        how = "questions with equal words stay together, so that test questions are new"
     safe = without_leaks(divided, passages=mode != "by-query")
+    notes = [f"{how}{flag}: {_sizes(safe)}"]
+    if mode == "by-query":
+        notes.append(shared_answers([safe]))
     left_out = len(divided.judgements) - len(safe.judgements)
-    note = f"; {left_out:,} weak judgements that touch dev or test were left out" if left_out else ""
-    return safe, f"{how}{asked}: {_sizes(safe)}{note}"
+    if left_out:
+        notes.append(f"{left_out:,} weak judgements that touch dev or test were left out")
+    return safe, "; ".join(notes)
 
 
 def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
     """Put whole components into one split. Raises BadData if they are too few or too large for the shares."""
-    return dataset.with_splits(_divided(groups(dataset), seed, shares, "components of connected queries"))
+    return dataset.with_splits(
+        _divided(groups(dataset), seed, shares, "components of connected queries", _OTHER_ANSWERS)
+    )
 
 
 def groups(dataset: Dataset) -> list[list[str]]:
@@ -60,17 +71,17 @@ def groups(dataset: Dataset) -> list[list[str]]:
 
 
 def by_query(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
-    """Put all queries with one text into one split. Raises BadData if they are too few."""
-    return dataset.with_splits(_divided(same_texts(dataset), seed, shares, "different texts"))
+    """Put all queries of the same words into one split. Raises BadData if they are too few."""
+    return dataset.with_splits(_divided(same_words(dataset), seed, shares, "different texts", _OTHER_WORDS))
 
 
-def same_texts(dataset: Dataset) -> list[list[str]]:
-    """The queries that people judged, those with one text together."""
-    return _grouped({query: normalised(dataset.queries[query]) for query in _judged(_human(dataset))})
+def same_words(dataset: Dataset) -> list[list[str]]:
+    """The queries that people judged, those of the same words together."""
+    return _grouped({query: asked(dataset.queries[query]) for query in _judged(_human(dataset))})
 
 
 def components(dataset: Dataset) -> dict[str, int]:
-    """The number of every query's component: queries with equal texts, or with equal good documents, share a number.
+    """The number of every query's component: queries with equal words, or with equal good documents, share a number.
 
     Numbers depend on the ids alone, not on any order.
     """
@@ -84,7 +95,7 @@ def components(dataset: Dataset) -> dict[str, int]:
             node = parents[node]
         return node
 
-    nodes = {query: ("query", normalised(text)) for query, text in dataset.queries.items()}
+    nodes = {query: ("query", asked(text)) for query, text in dataset.queries.items()}
     passages: dict[str, str] = {}
     for judgement in dataset.judgements:
         if judgement.good:
@@ -101,6 +112,13 @@ def components_of_people(dataset: Dataset) -> dict[str, int]:
     return components(_human(dataset))
 
 
+def shared_answers(divided: Sequence[Dataset]) -> str:
+    """How many of all test questions share an answer with questions that the model is made by, in words."""
+    leaks = [leak(each, "test") for each in divided]
+    shared, tested = sum(each.same_good for each in leaks), sum(each.of for each in leaks)
+    return f"{shared:,} of {tested:,} test questions share an answer with questions of train or dev"
+
+
 def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
     if not dataset.splits:
         raise BadData(
@@ -114,7 +132,7 @@ def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
     shared = leak(dataset, "test")
     if shared.queries:
         how += (
-            f" (of {shared.of:,} test queries {shared.same_query:,} have their text and {shared.same_good:,} a good"
+            f" (of {shared.of:,} test queries {shared.same_query:,} have their words and {shared.same_good:,} a good"
             " document in train or dev too)"
         )
     return dataset, how
@@ -149,8 +167,13 @@ def _grouped(keys: Mapping[str, Hashable]) -> list[list[str]]:
     return list(by_key.values())
 
 
-def _divided(together: Sequence[list[str]], seed: int, shares: Shares, what: str) -> dict[str, Split]:
-    """Assign whole groups, the largest first, to the split that stays least full with them (Graham 1969)."""
+def _divided(
+    together: Sequence[list[str]], seed: int, shares: Shares, groups_are: str, advice: str
+) -> dict[str, Split]:
+    """Assign whole groups, the largest first, to the split that stays least full with them (Graham 1969).
+
+    Raises BadData, with the advice, if they are too few or too large.
+    """
     order = list(together)
     random.Random(seed).shuffle(order)  # noqa: S311  (it has to repeat)
     order.sort(key=len, reverse=True)
@@ -166,22 +189,21 @@ def _divided(together: Sequence[list[str]], seed: int, shares: Shares, what: str
     for name, share in wanted:
         if sizes[name] < _LEAST * share * total or not sizes[name]:
             raise BadData(
-                f"{total:,} queries in {len(order):,} {what}, the largest of {max(map(len, order), default=0):,}, leave"
-                f" {sizes[name]:,} for {name}: use --split by-query if the corpus is fixed and only phrasings are new,"
-                " or judge more queries that have other answers"
+                f"{total:,} queries in {len(order):,} {groups_are}, the largest of {max(map(len, order), default=0):,},"
+                f" leave {sizes[name]:,} for {name}: {advice}"
             )
     return splits
 
 
 def without_leaks(dataset: Dataset, *, passages: bool = True) -> Dataset:
-    """Leave out weak judgements whose query has the text of a query in dev or test.
+    """Leave out weak judgements whose query has the words of a query in dev or test.
 
     With `passages`, weak judgements of documents that are good in dev or test are left out, too.
     """
     queries, documents = set[str](), set[str]()
     for query, name in dataset.splits.items():
         if name != "train":
-            queries.add(normalised(dataset.queries[query]))
+            queries.add(asked(dataset.queries[query]))
     if passages:
         for name in SPLITS[1:]:
             for good in dataset.good(name).values():
@@ -191,7 +213,7 @@ def without_leaks(dataset: Dataset, *, passages: bool = True) -> Dataset:
         if not judgement.weak:
             return False
         passage = dataset.corpus[judgement.document].passage
-        return normalised(dataset.queries[judgement.query]) in queries or normalised(passage) in documents
+        return asked(dataset.queries[judgement.query]) in queries or normalised(passage) in documents
 
     return replace(dataset, judgements=tuple(judgement for judgement in dataset.judgements if not leaks(judgement)))
 

@@ -138,8 +138,8 @@ def test_by_query_folds_test_new_words_for_answers_that_others_have_taught(
     assert "24 of 24 questions share an answer with others: if users ask for known answers" in capsys.readouterr().err
     assert main(f"{few} --split by-query --replace".split()) == 0
     told = capsys.readouterr().err
-    assert "by a model that was trained without it, and with its answers" in told
-    assert "share an answer" not in told
+    assert "was trained without it; 24 of 24 test questions share an answer with questions of train" in told
+    assert "if users ask for known answers" not in told
     compared = trainer.facts("evaluate checkpoints/tuned undivided --format beir --baseline base --questions all")
     assert compared["made"]["learned"] == compared["test_queries"] == 24
 
@@ -216,7 +216,8 @@ def test_too_few_questions_for_a_verdict_are_told_before_anything_is_trained(tra
         (range(40), "", "Judge 10 more questions, which makes 50 in all."),
         (range(60), "--folds 1", "Run with --folds 5, which tests on all 60 that are judged."),
         ([n % 4 for n in range(60)], "", "so that these 60 count as 4, and folds, which test on all that are judged"),
-        ([n % 4 for n in range(60)], "", "or test new words for known answers with --split by-query"),
+        ([n % 4 for n in range(60)], "", "which test on all that are judged, take 10. Or train all the same with"),
+        ([n % 9 for n in range(60)], "", "take 10; or test new words for known answers with --split by-query."),
         ([n % 4 for n in range(60)], "--folds 1 --split by-query", "Run with --folds 5, which tests on all 60"),
         ([max(0, n - 209) for n in range(300)], "", "Run with --folds 5, which tests on all 300 that are judged."),
         (range(60), "--kind reranker", "Judge about 190 more questions, which makes 250 in all."),

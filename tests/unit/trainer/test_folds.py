@@ -19,8 +19,8 @@ FEW = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=20)
 
 
 def dataset(pairs: list[tuple[int, int]], weak: list[tuple[int, int]]) -> Dataset:
-    """Query n has the text of query n % 40 in other spelling."""
-    queries = {f"q{n}": f"question {n % 40}" + " " * (n // 40) for n in range(60)}
+    """Query n has the words of query n % 40, from 40 on with other case, order and punctuation."""
+    queries = {f"q{n}": f"question {n}" if n < 40 else f"{n % 40}: Question?" for n in range(60)}
     corpus = {f"d{n}": Document(f"answer {n}") for n in range(60)}
     judgements = [Judgement(f"q{query}", f"d{document}", True) for query, document in pairs]
     judgements += [Judgement(f"q{query}", f"d{document}", True, weak=True) for query, document in weak]

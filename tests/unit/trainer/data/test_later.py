@@ -131,7 +131,7 @@ ASKED = replace(
 SINCE = f"{HEAD}q2,good2,1\nq4,good0,1\nq4,bad11,0\nq5,good11,1\n"
 TOLD = [
     "pool.csv: 2 questions without a split were judged: they train, and test nothing",
-    "pool.csv: 1 questions without a split share their text or a good document with dev or test, and are left out",
+    "pool.csv: 1 questions without a split share their words or a good document with dev or test, and are left out",
 ]
 
 
