@@ -14,7 +14,7 @@ from service.checkpoints.model_kind import Kind
 from service.cluster.base import ReplicaState
 from service.cluster.heartbeats import Heartbeats
 from service.cluster.portion import EmbedAll
-from service.cluster.request import Wish, ask, withdraw
+from service.cluster.request import Wish, ask, ask_again, withdraw
 from service.cluster.sharing import Sharing
 from service.corpus.base import Records
 from service.errors import StorageFailed
@@ -59,12 +59,12 @@ class PostgresReplicas:
     async def prepared(self, model: str, number: int, kind: Kind = "dense") -> AsyncIterator[Sequence[str]]:
         """See `Replicas`."""
         ticket = secrets.randbelow(_LARGEST_TICKET)
-        request = Wish(ticket=ticket, leader=self._identity, model=model, number=number, kind=kind)
-        await asyncio.to_thread(ask, self._records, request)
+        wish = Wish(ticket=ticket, leader=self._identity, model=model, number=number, kind=kind)
+        await asyncio.to_thread(ask, self._records, wish)
         try:
-            yield await self._wait(ticket)
+            yield await self._wait(wish)
         finally:
-            await self._withdraw(request)
+            await self._withdraw(wish)
 
     async def _withdraw(self, wish: Wish) -> None:
         """Let the others drop what they have prepared, as soon as they can be told."""
@@ -76,8 +76,12 @@ class PostgresReplicas:
                 log.warning("the other replicas still prepare %s: %s", wish.model, error.message)
             await asyncio.sleep(_AGAIN)
 
-    async def _wait(self, ticket: int) -> list[str]:
-        """Wait for the others. Returns a sentence on each of those that are left behind."""
+    async def _wait(self, wish: Wish) -> list[str]:
+        """Wait for the others. Returns a sentence on each of those that are left behind.
+
+        A later wish of this process goes before this one, such as a rollback while a reload is activated.
+        """
+        ticket = wish.ticket
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
         while True:
@@ -87,6 +91,8 @@ class PostgresReplicas:
             await asyncio.sleep(_LOOK_EVERY)
             # They prepare what the process wants that leads now, so they would be waited for in vain.
             await asyncio.to_thread(self._require_lead)
+            if await asyncio.to_thread(ask_again, self._records, wish):
+                deadline = clock() + self._patience
         sentences = [_left_behind(state, ticket) for state in missing]
         for sentence in sentences:
             log.warning("%s", sentence)

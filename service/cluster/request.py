@@ -38,6 +38,18 @@ def ask(records: Records, wish: Wish) -> None:
     records.save_note(NOTE, wish.model_dump_json())
 
 
+def ask_again(records: Records, wish: Wish) -> bool:
+    """Ask once more if nothing is asked for any more, and say whether that was so.
+
+    Another activation in this process may have asked for something else, and withdrawn it, and so may a former leader
+    that was stopped in between.
+    """
+    if wished(records) is not None:
+        return False
+    ask(records, wish)
+    return True
+
+
 def withdraw(records: Records, wish: Wish) -> None:
     """Ask for nothing any more, unless another replica leads by now and asks for something."""
     current = wished(records)

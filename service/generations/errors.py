@@ -95,6 +95,13 @@ def no_reranker_before() -> InvalidRequest:
     return InvalidRequest(f"no reranker was active before: load the one that you want by {_LOAD_RERANKER}", "reranker")
 
 
+def generation_replaced() -> Conflict:
+    """Another generation became active while a former one was to become active again."""
+    return Conflict(
+        "another generation became active meanwhile: look at GET /admin/generations, then roll back again", "generation"
+    )
+
+
 def reranker_replaced() -> Conflict:
     """Another reranker became active while the former one was loaded."""
     return Conflict("the reranker was replaced in this moment: look at GET /info, then roll back again", "reranker")

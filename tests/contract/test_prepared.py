@@ -82,6 +82,40 @@ def test_one_that_says_that_it_cannot_is_named_and_not_waited_for(database: Data
     assert sentence.startswith("the replica unable cannot prepare (it has no room)")
 
 
+def test_a_later_wish_goes_first_and_the_earlier_one_is_asked_again(database: Database) -> None:
+    records, heartbeats = PostgresStore(database, MOST).records, Heartbeats(database)
+    leader, other = state("leader"), state("other")
+    for each in (leader, other):
+        heartbeats.report(each)
+    sharing = Sharing(Portions(database), leader.id, lambda _: None)
+    others = PostgresReplicas(records, heartbeats, sharing, leader.id, 60, lambda: None)
+
+    async def prepare(model: str) -> None:
+        await asyncio.to_thread(until, lambda: (wish := wished(records)) is not None and wish.model == model)
+        wish = wished(records)
+        assert wish is not None
+        heartbeats.report(replace(other, prepared=[wish.ticket]))
+
+    async def activate(model: str) -> None:
+        async with others.prepared(model, 0) as sentences:
+            assert sentences == []
+            activated.append(model)
+
+    async def act() -> None:
+        reload = asyncio.create_task(activate("new@1"))
+        await asyncio.to_thread(until, lambda: wished(records) is not None)
+        rollback = asyncio.create_task(activate("old@1"))
+        await prepare("old@1")
+        await rollback
+        await prepare("new@1")
+        await reload
+
+    activated: list[str] = []
+    asyncio.run(act())
+    assert activated == ["old@1", "new@1"]
+    assert wished(records) is None
+
+
 def test_one_that_could_not_prepare_something_else_is_waited_for(database: Database) -> None:
     late = replace(state("late"), unable=1, problem="it had no room then")
     Heartbeats(database).report(late)

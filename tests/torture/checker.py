@@ -408,7 +408,7 @@ EXPECTED: dict[str, Iterable[int]] = {
     "rerank": (404, 429),
     "reload": (409, 404),
     "reload-reranker": (409, 404),
-    "rollback": (422,),
+    "rollback": (409, 422),
     "rollback-reranker": (409, 422),
     "cancel": (),
     "upload": (),

@@ -5,7 +5,7 @@ from service.api.openapi.errors import LONG_BODY, NOT_FINITE
 from service.api.openapi.examples import GENERATION, JOB, MODEL
 from service.api.openapi.operation import Operation, failing, success
 from service.api.openapi.reload import JOB_LOCATION
-from service.generations.errors import never_built, nothing_before
+from service.generations.errors import generation_replaced, never_built, nothing_before
 from service.reload.errors import job_running
 from service.reload.job import Job
 
@@ -19,7 +19,15 @@ ROLL_BACK = Operation(
         202: success(
             "The generation is not loaded: a job has begun that brings it back.", JOB, Job, headers=JOB_LOCATION
         ),
-        **failing(INSTAR, _NO_GENERATION, _NOTHING_LEFT, job_running(JOB["id"], "support"), LONG_BODY, NOT_FINITE),
+        **failing(
+            INSTAR,
+            _NO_GENERATION,
+            _NOTHING_LEFT,
+            job_running(JOB["id"], "support"),
+            generation_replaced(),
+            LONG_BODY,
+            NOT_FINITE,
+        ),
     },
     {"the one before": {"generation": None}},
 )
