@@ -53,7 +53,8 @@ class Change:
     """The effect of one write on a collection: versions that are added and versions that die, ascending.
 
     `before` is the highest sequence number before the write. A store that several processes write has a log, and
-    `position` is the place of the change there; it says nothing of what the change is, so changes compare without it.
+    `position` is the place of the change there, and `mark` tells it from another one that had the same place before the
+    store lost it. Neither says what the change is, so changes compare without them.
     """
 
     collection: str
@@ -61,6 +62,7 @@ class Change:
     added: tuple[int, ...]
     died: tuple[int, ...]
     position: int = field(default=0, compare=False)
+    mark: str = field(default="", compare=False)
 
     @property
     def last(self) -> int:

@@ -51,6 +51,8 @@ class Following:
     ) -> None:
         """`changed` is called, in a step of the writing thread, when another process has changed the generations."""
         self.position = 0
+        # That of the change at the position; "": it is not known.
+        self._mark = ""
         self.changes = changes
         self._documents = documents
         self._keywords = keywords
@@ -100,31 +102,35 @@ class Following:
             if self.ended is not None:
                 raise StorageFailed(self.ended)
             looked = time.monotonic()
-            changes = self.changes.changes_after(self.position, _SHOWN_TOGETHER)
+            # With the one that was shown last, if the log still has it.
+            changes = self.changes.changes_after(self.position - 1, _SHOWN_TOGETHER + 1)
+            if changes and changes[0].position == self.position:
+                last = changes.pop(0)
+                if self._mark not in ("", last.mark):
+                    self._end()
+                self._mark = last.mark
             if not changes:
-                self._require_shown()
+                if self.changes.position() < self.position:
+                    self._end()
                 self._current_at = looked
                 return
             if changes[0].position > self.position + 1:
                 self._show_missed()
                 continue
             self._show(changes)
-            self.position = changes[-1].position
+            self.position, self._mark = changes[-1].position, changes[-1].mark
 
-    def _require_shown(self) -> None:
-        """Raise StorageFailed if the log ends before what is shown here.
+    def _end(self) -> None:
+        """Raise StorageFailed, from now on: the log has lost what is shown here.
 
         Its numbers are given again then, so what is shown here would pass for what others write.
         """
-        position = self.changes.position()
-        if position < self.position:
-            self.ended = (
-                f"the database has lost the last {self.position - position} changes that this replica shows, as a"
-                " standby that is not synchronous loses them: stop this replica, remove the folders graphs and words"
-                " from its data folder, and start it again"
-            )
-            log.error("%s", self.ended)
-            raise StorageFailed(self.ended)
+        self.ended = (
+            "the database has lost changes that this replica shows, as a standby that is not synchronous loses them:"
+            " stop this replica, remove the folders graphs and words from its data folder, and start it again"
+        )
+        log.error("%s", self.ended)
+        raise StorageFailed(self.ended)
 
     def _require_whole(self) -> None:
         """Raise NotReady if a write could not be shown, after all that came before it."""
@@ -134,7 +140,8 @@ class Following:
 
     def wrote(self, change: Change) -> None:
         """Hear of a change that this process has made and shown, in the step that made it."""
-        self.position = max(self.position, change.position)
+        if change.position > self.position:
+            self.position, self._mark = change.position, change.mark
         self._shown = max(self._shown, change.last)
 
     def age(self) -> float:
@@ -207,7 +214,7 @@ class Following:
         show_missed(self._documents, self._keywords, indexes)
         self._close_gaps()
         self._changed()
-        self.position = position
+        self.position, self._mark = position, ""
 
     def _show_words(self, change: Change, versions: dict[int, Document]) -> None:
         """Show the words of a change. Versions that are purged by now died later in the log."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.corpus.base import Change
 from service.postgres.database import Connection, Database
@@ -22,14 +22,18 @@ counted AS (UPDATE counters SET last_seq = %(last_seq)s, position = %(position)s
 logged AS (
     INSERT INTO changes
     VALUES (%(position)s, %(collection)s, %(before)s, %(added)s::bigint[], %(died)s::bigint[])
+    RETURNING mark
 )
-SELECT pg_notify(%(channel)s, %(position)s::text)"""
+SELECT mark::text, pg_notify(%(channel)s, %(position)s::text) FROM logged"""
 _COUNT = (
     "INSERT INTO collections VALUES (%s, %s, clock_timestamp()) ON CONFLICT (name)"
     " DO UPDATE SET documents = collections.documents + excluded.documents, written = excluded.written"
 )
 _DROP_EMPTY = "DELETE FROM collections WHERE name = %s AND documents = 0"
-_AFTER = "SELECT collection, before, added, died, position FROM changes WHERE position > %s ORDER BY position LIMIT %s"
+_AFTER = (
+    "SELECT collection, before, added, died, position, mark::text FROM changes WHERE position > %s"
+    " ORDER BY position LIMIT %s"
+)
 # So many at a time, in transactions that are short.
 _TRIMMED = 10_000
 _TRIM = (
@@ -59,14 +63,15 @@ class Turn:
         if not added and not died:
             return Change(collection, self.last_seq, (), (), self.position)
         change = Change(collection, self.last_seq, added, tuple(sorted(died)), self.position + 1)
-        self._append(collection, change.added, change.died, change.position)
+        mark = self._append(collection, change.added, change.died, change.position)
         name = collection.encode()
         self.connection.execute(_COUNT, (name, len(change.added) - len(change.died)))
         self.connection.execute(_DROP_EMPTY, (name,))
-        return change
+        return replace(change, mark=mark)
 
-    def _append(self, collection: str, added: tuple[int, ...], died: tuple[int, ...], position: int) -> None:
-        self.connection.execute(
+    def _append(self, collection: str, added: tuple[int, ...], died: tuple[int, ...], position: int) -> str:
+        """Log a change, and return its mark."""
+        ((mark, _),) = self.connection.execute(
             _APPEND,
             {
                 "last_seq": self.last_seq + len(added),
@@ -77,7 +82,8 @@ class Turn:
                 "died": list(died),
                 "channel": self.channel,
             },
-        )
+        ).fetchall()
+        return str(mark)
 
 
 class PostgresChangeLog:
@@ -161,8 +167,8 @@ class PostgresChangeLog:
         with self._database.read() as connection:
             rows = connection.execute(_AFTER, (position, limit)).fetchall()
         return [
-            Change(collection.decode(), before, tuple(added), tuple(died), at)
-            for collection, before, added, died, at in rows
+            Change(collection.decode(), before, tuple(added), tuple(died), at, mark)
+            for collection, before, added, died, at, mark in rows
         ]
 
     def trim(self, position: int) -> None:

@@ -106,9 +106,12 @@ def test_a_change_knows_its_position_before_and_after_its_commit(pair: Pair) -> 
         assert other.log.position() == change.position - 1
         assert other.log.changes_after(change.position - 1, 9) == []
 
-    positions = [one.documents.put("default", [Document("a", "text", {})], prepare).position for _ in range(2)]
-    positions.append(one.documents.delete_collection("default", prepare).position)
-    assert positions == prepared == [1, 2, 3]
+    changes = [one.documents.put("default", [Document("a", "text", {})], prepare) for _ in range(2)]
+    changes.append(one.documents.delete_collection("default", prepare))
+    assert [change.position for change in changes] == prepared == [1, 2, 3]
+    marks = [change.mark for change in changes]
+    assert [change.mark for change in other.log.changes_after(0, 9)] == marks
+    assert len(set(marks)) == 3
     # Nothing has changed, so there is nothing to follow.
     assert one.documents.delete("default", ["a"], accept).position == other.log.position() == 3
     assert other.log.changes_after(1, 1) == [Change("default", 1, (2,), (1,))]

@@ -1,6 +1,7 @@
 """What others write is shown in the order of their log, each change whole, whatever the database has by then."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tests.support.hashed import HashedModel
 
 DIMENSIONS = HashedModel.dimensions
 # A second document is written, then the first one is replaced.
-CHANGES = [Change("default", 1, (2,), (), 1), Change("default", 2, (3,), (1,), 2)]
+CHANGES = [Change("default", 1, (2,), (), 1, "a"), Change("default", 2, (3,), (1,), 2, "b")]
 
 
 class Database:
@@ -34,12 +35,12 @@ class Database:
 
     def __init__(self) -> None:
         self.away = False
-        self.lost = 0
+        self.log = CHANGES
         self.counts: list[int] = []
         self.index: VectorIndex
 
     def position(self) -> int:
-        return min(len(self.counts), len(CHANGES)) - self.lost
+        return self.log[-1].position if self.counts else 0
 
     def on_turn(self, _hear: object, _require: object) -> None: ...
 
@@ -49,7 +50,7 @@ class Database:
 
     def changes_after(self, position: int, _: int) -> list[Change]:
         self.counts.append(self.index.stats().documents)
-        return CHANGES[position : position + 1]
+        return [change for change in self.log if position < change.position <= position + 2]
 
     def last_seq(self) -> int:
         return 3 if self.counts else 1
@@ -120,15 +121,41 @@ def test_a_log_that_has_lost_what_is_shown_is_followed_no_more(following: Follow
     following.start()
     following.catch_up()
     # As after a failover to a standby that had not yet heard of the last change.
-    database.lost = 1
-    with pytest.raises(StorageFailed, match="has lost the last 1 changes"):
+    database.log = CHANGES[:1]
+    with pytest.raises(StorageFailed, match="has lost changes that this replica shows"):
         following.catch_up()
     # Others write again, under the numbers that are shown here.
-    database.lost = 0
+    database.log = CHANGES
     with pytest.raises(StorageFailed, match="remove the folders graphs and words"):
         following.catch_up()
     with pytest.raises(NotReady, match="start it again"):
         asyncio.run(following.refresh(0.01, 0.05))
+
+
+@pytest.mark.parametrize("others", [(), (Change("default", 3, (4,), (), 3, "d"),)])
+def test_a_log_in_which_others_have_written_again_what_it_had_lost_is_followed_no_more(
+    following: Following, database: Database, others: tuple[Change, ...]
+) -> None:
+    following.start()
+    following.catch_up()
+    database.log = [CHANGES[0], replace(CHANGES[1], mark="c"), *others]
+    with pytest.raises(StorageFailed, match="has lost changes that this replica shows"):
+        following.catch_up()
+    assert following.position == 2
+
+
+def test_a_change_of_this_process_is_the_last_that_is_shown(following: Following, database: Database) -> None:
+    following.start()
+    following.catch_up()
+    written = Change("default", 3, (), (2,), 3, "c")
+    following.wrote(written)
+    database.log = [*CHANGES, written]
+    following.catch_up()
+    # The log was trimmed of it, and others have gone on.
+    following.wrote(Change("default", 3, (), (3,), 4, "d"))
+    database.log = [Change("default", 3, (), (), 5, "e")]
+    following.catch_up()
+    assert following.position == 5
 
 
 def test_a_log_that_cannot_be_read_holds_requests_up_for_no_longer_than_one_waits(
