@@ -121,12 +121,17 @@ class Joining:
         """Note what this replica should have loaded beside its active models."""
         try:
             request = await asyncio.to_thread(self._requests.current)
-            if self._wanted is not None and request != self._wanted:
-                # A request ends right after the activation, which this replica may not have read of yet.
-                await self._thread.run(catch_up)
         except InstarError:
             # The log of changes says that the store cannot be reached. What was wanted is still wanted.
             return
+        if self._wanted is not None and not _serves(self._held, request):
+            try:
+                # A request ends right after the activation, which this replica may not have read of yet.
+                await self._thread.run(catch_up)
+            except InstarError:
+                # What is prepared may be active by now, so it makes way only for what another replica waits for.
+                if request is None or request.ticket is None:
+                    return
         if request is None or request.ticket is None:
             self._wanted = self._lacking() or request
         else:

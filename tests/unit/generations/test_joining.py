@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from service.cluster.base import Request
-from service.errors import CheckpointRefused
+from service.errors import CheckpointRefused, StorageFailed
 from service.generations import joining
 from service.generations.joining import Joining, Missing
 from service.machine.writer import WritingThread
@@ -27,6 +27,7 @@ class Replica:
         self.begun: list[tuple[str, int]] = []
         self.loaded: set[str] = set()
         self.caught_up = 0
+        self.behind = False
         self.thread = WritingThread()
         self.joining = Joining(self, {"dense": self}, self.thread)
 
@@ -39,6 +40,8 @@ class Replica:
 
     def catch_up(self) -> None:
         self.caught_up += 1
+        if self.behind:
+            raise StorageFailed("the database has lost changes")
 
     @asynccontextmanager
     async def beside(self, model: str, number: int, only_builds: Callable[[], bool]) -> AsyncIterator[None]:
@@ -113,6 +116,24 @@ def test_the_end_of_a_request_is_read_of_before_another_one_is_prepared() -> Non
         replica.request = BACK
         await replica.until(lambda: replica.joining.prepared == BACK.ticket)
         assert replica.caught_up - before == 1
+
+    with_replica(test)
+
+
+def test_one_that_cannot_follow_the_others_holds_up_none_that_waits_for_it() -> None:
+    async def test(replica: Replica) -> None:
+        async def ask(name: str, ticket: int) -> None:
+            replica.request = Request(name, ticket=ticket)
+            await replica.until(lambda: replica.joining.prepared == ticket)
+
+        replica.behind = True
+        await ask("two", 4)
+        await ask("three", 5)
+        # Nobody waits any more, and what is prepared may be active.
+        replica.request = None
+        before = replica.caught_up
+        await replica.until(lambda: replica.caught_up > before)
+        assert replica.loaded == {"three"}
 
     with_replica(test)
 
