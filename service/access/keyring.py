@@ -167,14 +167,15 @@ class Keyring:
         if version is None and self._version is not None:
             log.error("%s is gone: restore it; until then its keys stay in force", self.path)
             return
-        self._version = version
         try:
             keys = [*self._from_settings, *read(self.path)]
         except KeyFileError as error:
+            # A version that no file has: the right to read it, once given, changes no other, and so each look reads it.
+            self._version = (0, 0, 0)
             log.error("the keys in force stay as they are: %s", error.message)
             return
         before, after = _valid_names(self._keys), _valid_names(keys)
-        self._keys = keys
+        self._keys, self._version = keys, version
         if before != after:
             fields = {"action": "keys changed", "added": sorted(after - before), "revoked": sorted(before - after)}
             log.info("audit", extra={"fields": fields})

@@ -75,6 +75,25 @@ def test_a_file_that_breaks_or_goes_leaves_the_keys_as_they_were(path: Path, mon
         Keyring(path, {})
 
 
+def test_a_file_that_could_not_be_read_counts_once_its_user_may_read_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = ring(path, monkeypatch)
+    token = keyring.create(path, "a", ["search"], Limits())
+
+    def refused(_: Path) -> list[Key]:
+        raise KeyFileError("it cannot be read: let this user read it")
+
+    # As for a file of root's, whose version is the same once it is given away. Root reads every file.
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(keyring, "read", refused)
+        for _ in range(2):
+            assert not running.is_open("search")
+            assert running.find(token) is None
+    assert running.find(token) is not None
+    assert not running.is_open("search")
+
+
 def test_names_are_words_and_only_once(path: Path) -> None:
     keyring.create(path, "a", ["search"], Limits())
     with pytest.raises(KeyFileError, match="revoke it first"):
