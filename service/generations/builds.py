@@ -67,12 +67,10 @@ class Builds:
         replaces. Words are sealed meanwhile: it takes one processor and little memory, and what is written during a
         long build would fill the memory with them.
         """
-        now = time.monotonic()
-        self._paused = {index: until for index, until in self._paused.items() if until > now}
         vectors = asyncio.create_task(self._seal_vectors())
         try:
             while not vectors.done():
-                if id(keywords) not in self._paused:
+                if not self._is_paused(id(keywords)):
                     for work in keywords.maintain():
                         await self._maintain(id(keywords), work, lambda: False)
                 await asyncio.wait([vectors], timeout=_WORDS_EVERY)
@@ -89,7 +87,7 @@ class Builds:
             for index in self._generations.indexes()
         }
         for index, works in pending.items():
-            if index in self._paused:
+            if self._is_paused(index):
                 continue
             for work in works():
                 if self._first:
@@ -99,6 +97,12 @@ class Builds:
                         await self._maintain(index, work, lambda: self._first > 0)
                     except GivenUp:
                         return
+
+    def _is_paused(self, index: int) -> bool:
+        """Say whether the index is left alone at this moment, because it could not be maintained a while ago."""
+        now = time.monotonic()
+        self._paused = {paused: until for paused, until in self._paused.items() if until > now}
+        return index in self._paused
 
     async def _maintain(self, index: int, work: Maintenance, superseded: IsGivenUp) -> None:
         """Run a piece of work and show what it has made. An index for which that fails is left alone for a while."""

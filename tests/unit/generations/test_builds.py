@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,6 +203,33 @@ def test_words_are_sealed_again_while_the_sealing_of_vectors_takes_long(monkeypa
     asyncio.run(asyncio.wait_for(builds.seal(words), 10))
     thread.close()
     assert active.ended == ["sealed"]
+
+
+def test_words_that_failed_are_tried_again_while_the_sealing_of_vectors_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.generations.builds._WORDS_EVERY", 0.01)
+    monkeypatch.setattr("service.generations.builds._AGAIN", 0.05)
+    active = Index("one")
+    builds, thread = _builds(active)
+    words = Index("words")
+    tried: list[float] = []
+
+    def fail_once(given_up: IsGivenUp) -> Publish:
+        tried.append(time.monotonic())
+        if len(tried) == 1:
+            raise StorageFailed("the disk is full")
+        active.finished.set()
+        return words._work("sealed", given_up)
+
+    words.maintain = lambda *_: [fail_once]  # type: ignore[method-assign]
+    keywords: Any = words
+    asyncio.run(asyncio.wait_for(builds.seal(keywords), 10))
+    thread.close()
+    assert words.ended == ["sealed"] * (len(tried) - 1)
+    assert active.ended == ["sealed"]
+    # Not before the end of its pause.
+    assert tried[1] - tried[0] >= 0.05
 
 
 def test_words_are_sealed_with_the_index() -> None:
