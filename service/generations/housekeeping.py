@@ -75,6 +75,13 @@ class Housekeeping:
             self._forget_unused(models, fingerprints)
         except InstarError as error:
             log.warning("what nobody needs any more is deleted after the next reload or start: %s", error.message)
+        except OSError as error:
+            log.warning(
+                "what nobody needs any more is deleted after the next reload or start: %s cannot be deleted (%s): let"
+                " the user of the service delete it, or check its disk",
+                error.filename,
+                error.strerror,
+            )
 
     def _forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
         records = self._generations.recorded()

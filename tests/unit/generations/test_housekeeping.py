@@ -1,5 +1,6 @@
 """What nobody needs any more is deleted, and a failure of that fails nothing else."""
 
+import errno
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,21 @@ from service.errors import StorageFailed
 from service.generations.housekeeping import Housekeeping
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StorageFailed("a backup reads them"), "a backup reads them"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "vectors/two.db"),
+            "vectors/two.db cannot be deleted (Permission denied): let the user of the service delete it",
+        ),
+    ],
+)
 def test_vectors_that_cannot_be_deleted_now_fail_neither_a_reload_nor_a_start(
-    caplog: pytest.LogCaptureFixture,
+    error: Exception, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def forget(_needed: object, _spare: object) -> None:
-        raise StorageFailed("a backup reads them")
+        raise error
 
     generations: Any = SimpleNamespace(recorded=list)
     indexes: Any = SimpleNamespace(forget=forget)
@@ -28,4 +39,4 @@ def test_vectors_that_cannot_be_deleted_now_fail_neither_a_reload_nor_a_start(
         observer=nobody,
     )
     housekeeping.forget_unused(set(), set())
-    assert "deleted after the next reload or start: a backup reads them" in caplog.text
+    assert f"deleted after the next reload or start: {said}" in caplog.text
