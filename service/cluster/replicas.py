@@ -17,7 +17,7 @@ from service.cluster.portion import EmbedAll
 from service.cluster.request import Wish, ask, ask_again, withdraw
 from service.cluster.sharing import Sharing
 from service.corpus.base import Records
-from service.errors import StorageFailed
+from service.errors import InsufficientResources, StorageFailed
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class PostgresReplicas:
             try:
                 await asyncio.to_thread(withdraw, self._records, wish)
                 return
-            except StorageFailed as error:
+            except (StorageFailed, InsufficientResources) as error:
                 log.warning("the other replicas still prepare %s: %s", wish.model, error.message)
             await asyncio.sleep(_AGAIN)
 

@@ -16,7 +16,7 @@ from service.cluster.lead import another_leads
 from service.cluster.portion import AT_A_TIME, EmbedAll, EmbedPortion, Portion, Progress
 from service.cluster.portions import Build, Lease, Portions
 from service.corpus.base import Seqs
-from service.errors import StorageFailed
+from service.errors import InsufficientResources, StorageFailed
 from service.machine.threads import run_to_completion
 from service.postgres.database import Connection
 
@@ -48,7 +48,7 @@ class Sharing:
             yield partial(self._embed_all, build)
         finally:
             # What is left is taken away by the next build.
-            with suppress(StorageFailed):
+            with suppress(StorageFailed, InsufficientResources):
                 await run_to_completion(partial(self._portions.withdraw, build.id))
 
     async def stored(self, fingerprint: str) -> Seqs | None:
@@ -126,7 +126,7 @@ class Sharing:
         while True:
             await asyncio.sleep(_RENEWED * self._portions.lease)
             # If that goes on for long, another process takes the portion over.
-            with suppress(StorageFailed):
+            with suppress(StorageFailed, InsufficientResources):
                 await asyncio.to_thread(self._portions.renew, lease)
 
 

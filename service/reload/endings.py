@@ -51,15 +51,18 @@ class Endings:
         self._jobs.log_end(job)
 
     async def is_activated(self, job: Job) -> bool:
-        """Say whether the model of a job was activated though its activation failed at the store, and note that then.
+        """Say whether the model of a job that failed was activated all the same, and note that then.
 
-        A store that breaks during a commit may have made it, and may do so a moment later. Raises NotLeader.
+        The failure may have come afterwards, as while the other replicas were told. A store that breaks during a
+        commit may have made it, and may do so a moment later. Raises NotLeader.
         """
+        if job.generation is not None:
+            return True
         while job.stage == "activate":
             await asyncio.to_thread(self._generations.require_lead)
             try:
                 active = await asyncio.to_thread(self._last_activation, job)
-            except StorageFailed as error:
+            except (StorageFailed, InsufficientResources) as error:
                 log.error("what became of reload %s cannot be read yet: %s", job.id, error)
                 await asyncio.sleep(_AGAIN)
                 continue

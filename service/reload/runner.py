@@ -8,7 +8,7 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from service.cluster.base import NotLeader
-from service.errors import InstarError, StorageFailed
+from service.errors import InstarError
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
 from service.models.loader import Loader
@@ -243,18 +243,15 @@ class Reloads:
             await self._interrupted(job)
         except NotLeader:
             raise
-        except StorageFailed as error:
+        except InstarError as error:
             state: JobState = "done" if await self._endings.is_activated(job) else "refused"
             await self._end(job, state, None if state == "done" else error.message)
-        except InstarError as error:
-            await self._end(job, "refused", error.message)
         # The job is the only place where its caller can read what went wrong, so every error ends here.
         except Exception as error:
             log.exception("the reload %s of %s failed", job.id, job.model)
-            if job.generation is None:
-                await self._end(
-                    job, "failed", f"{type(error).__name__}: {error}; see the log of the service, then reload again"
-                )
+            reason = f"{type(error).__name__}: {error}; see the log of the service, then reload again"
+            state = "failed" if job.generation is None else "done"
+            await self._end(job, state, None if state == "done" else reason)
         finally:
             # Encoders hold reference cycles; their memory should be back before the next reload.
             gc.collect()

@@ -8,7 +8,7 @@ import pytest
 
 from service.cluster.base import NotLeader
 from service.corpus.base import GenerationRecord
-from service.errors import StorageFailed
+from service.errors import InsufficientResources, StorageFailed
 from service.generations.rerankers import RerankerRecord
 from service.observability.observer import Unobserved
 from service.reload import endings
@@ -30,7 +30,7 @@ class Store:
     def fail(self) -> None:
         if self.failures:
             self.failures -= 1
-            raise StorageFailed("the database is away")
+            raise StorageFailed("the database is away") if self.failures else InsufficientResources("it is full")
 
     async def save(self, job: Job) -> None:
         self.fail()
@@ -113,6 +113,12 @@ def test_an_activated_reranker_whose_answer_was_lost_is_found_if_it_reranks_as_t
     endings = endings_in(Store(active="one@0123456789ab"), Rerankers(failures=2, by_default=by_default))
     assert asyncio.run(endings.is_activated(job)) is not by_default
     assert job.generation is None
+
+
+def test_a_failure_after_the_activation_asks_nobody() -> None:
+    job = activating()
+    job.generation = 7
+    assert asyncio.run(endings_in(Store(failures=1)).is_activated(job))
 
 
 def test_a_failure_before_the_activation_asks_nobody() -> None:
