@@ -79,6 +79,11 @@ class Joining:
         return next((each.missing.model for each in self._kinds.values() if each.missing is not None), None)
 
     @property
+    def hindrance(self) -> str | None:
+        """The reason why the missing model cannot be loaded; None if it is loaded still, or waits for another one."""
+        return self.problem if self._held is not None and self._held.model == self.missing else None
+
+    @property
     def prepared(self) -> int | None:
         """The ticket of what this replica was asked for, once it could answer with it."""
         return self._ticket if self._complete else None

@@ -46,7 +46,7 @@ class Replication:
             return self.following.ended
         missing = self._joining.missing
         if missing is not None:
-            reason = self._joining.problem
+            reason = self._joining.hindrance
             return f"{missing} is active, and this replica " + (
                 f"cannot load it: {reason}" if reason else "loads it still"
             )

@@ -104,6 +104,10 @@ def test_one_that_can_load_neither_says_so_of_what_it_is_asked_for() -> None:
         replica.missing, replica.request = Missing("two", 2), BACK
         await replica.until(lambda: replica.joining.unable == BACK.ticket)
         assert replica.joining.problem == "one cannot be prepared: one is damaged"
+        # That says nothing of the one that it lacks.
+        assert (replica.joining.missing, replica.joining.hindrance) == ("two", None)
+        replica.request = None
+        await replica.until(lambda: replica.joining.hindrance == "two cannot be prepared: two is damaged")
 
     with_replica(test)
 

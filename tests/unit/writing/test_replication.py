@@ -13,7 +13,7 @@ from service.writing.replication import Replication
 
 def reported(**joining: object) -> ReplicaState:
     following: Any = SimpleNamespace(ended=None, changes=None, position=7, age=lambda: 0.0)
-    joined: Any = SimpleNamespace(**{"missing": None, "problem": None, "prepared": None, "unable": None} | joining)
+    joined: Any = SimpleNamespace(**dict.fromkeys(("missing", "problem", "hindrance", "prepared", "unable")) | joining)
     reports: Any = None
     generations: Any = SimpleNamespace(active=None)
     return Replication(uuid4(), "r", following, joined, reports, generations, ReplicaSettings())._state()
@@ -30,6 +30,14 @@ def test_one_that_lacks_a_model_and_cannot_prepare_another_one_gives_the_reason_
         ({}, None),
         ({"problem": "two@1 is damaged"}, "two@1 is damaged"),
         ({"missing": "two@1"}, "two@1 is active, and this replica loads it still"),
+        (
+            {"missing": "two@1", "problem": "one@1 is damaged"},
+            "two@1 is active, and this replica loads it still",
+        ),
+        (
+            {"missing": "two@1", "problem": "two@1 is damaged", "hindrance": "two@1 is damaged"},
+            "two@1 is active, and this replica cannot load it: two@1 is damaged",
+        ),
     ],
 )
 def test_one_that_was_asked_for_nothing_says_why_it_is_not_ready(
