@@ -13,6 +13,7 @@ from service.learning.insights import Insights, Period
 from service.learning.outcomes import Tally
 from service.learning.postgres import insights, questions, removing
 from service.learning.postgres.forgotten import not_forgotten
+from service.learning.postgres.moments import by_the_server
 from service.learning.postgres.tables import DROPPED, EVENTS, SEARCHES, insert, taking
 from service.learning.postgres.texts import ask, digest, storable
 from service.learning.rows import event_of, event_row, microseconds, search_of, search_row, shown_as
@@ -76,7 +77,7 @@ class PostgresFeedbackStore:
             kept = not_forgotten(connection, searches)
             ask(connection, ((search.collection, search.query) for search in kept))
             # A search may meet another one by its query_id or by its id, so all are inserted in one order.
-            rows = sorted(map(_search_row, kept), key=lambda row: (row[-1] or "", row[0]))
+            rows = sorted(map(_search_row, by_the_server(connection, kept)), key=lambda row: (row[-1] or "", row[0]))
             return len(kept) - insert(connection, _INSERT_SEARCHES, rows)
 
     def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
@@ -113,7 +114,6 @@ class PostgresFeedbackStore:
         by_id: dict[str, Event] = {}
         for event in events:
             by_id.setdefault(event.id, event)
-        rows = [event_row(event, digest(event.collection, event.query)) for event in by_id.values()]
         # The server syncs the disk once for several transactions. To gather those of eight threads in one transaction,
         # as for SQLite, took some of them six times as long, and all of them no less.
         with self._database.write() as connection:
@@ -121,6 +121,8 @@ class PostgresFeedbackStore:
             # From here on nobody is forgotten.
             if about and _value(connection, _COUNT_SEARCHES, (list(about),)) < len(about):
                 raise SearchGone
+            stamped = by_the_server(connection, list(by_id.values()))
+            rows = [event_row(event, digest(event.collection, event.query)) for event in stamped]
             return len(events) - insert(connection, _INSERT_EVENTS, rows)
 
     def events(self) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import pytest
 from psycopg import Rollback
 
 from service.errors import Conflict, StorageFailed
+from service.learning.ids import TimeOrderedIds
 from service.learning.postgres import questions
 from service.learning.postgres import store as stores
 from service.learning.postgres.store import PostgresFeedbackStore
 from service.learning.postgres.tables import insert
+from service.postgres import clock, erasing
 from service.postgres import database as connections
-from service.postgres import erasing
 from service.postgres.database import Connection, Database
 from tests.contract.feedback.stores import NOON, counts, did, searched
 from tests.support import schemas
@@ -133,6 +134,23 @@ def test_replicas_that_are_sent_the_same_in_opposite_orders_never_wait_in_a_circ
         repeated = sum(sending.result() for sending in sent)
     # Only the texts of one kind are the same.
     assert repeated == (0 if kind == "texts" else 10)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(days=-2), timedelta()])
+def test_what_a_process_has_stamped_whose_clock_is_wrong_gets_the_moment_of_the_server(
+    database: Database, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda _: datetime.now(UTC) + ahead)
+    store = PostgresFeedbackStore(database)
+    # That of a client stays, whatever it is.
+    now, named = datetime.now(UTC), datetime.now(UTC) - timedelta(days=30)
+    identities = TimeOrderedIds()
+    store.log([replace(searched(identities.new()), at=at) for at in (named, now)])
+    store.add([replace(did(identity, "good"), at=at) for identity, at in (("1", named), ("2", now))])
+    for rows in (store.searches(None, 9)[::-1], list(store.events())):
+        assert rows[0].at == named
+        assert abs(rows[1].at - now - ahead) < timedelta(seconds=1)
+    assert store.drop(store.now() - timedelta(days=1)) == 1
 
 
 def test_impressions_are_counted_once_while_replicas_log_and_drop(
