@@ -39,15 +39,15 @@ def ask(records: Records, wish: Wish) -> None:
 
 
 def ask_again(records: Records, wish: Wish) -> bool:
-    """Ask once more if nothing is asked for any more, and say whether that was so.
+    """Say whether something else is asked for, or was until now, when the wish is asked for once more.
 
-    Another activation in this process may have asked for something else, and withdrawn it, and so may a former leader
-    that was stopped in between.
+    Another activation in this process may have asked for it, and withdrawn it, and so may a former leader that was
+    stopped in between.
     """
-    if wished(records) is not None:
-        return False
-    ask(records, wish)
-    return True
+    current = wished(records)
+    if current is None:
+        ask(records, wish)
+    return current is None or current.ticket != wish.ticket
 
 
 def withdraw(records: Records, wish: Wish) -> None:

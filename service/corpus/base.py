@@ -250,6 +250,9 @@ class ChangeLog(Protocol):
     def position(self) -> int:
         """Return the position of the last change, 0 before the first."""
 
+    def mark(self, position: int) -> str | None:
+        """Return the mark of the change at the position; None if the log does not have it."""
+
     def changes_after(self, position: int, limit: int) -> list[Change]:
         """Return up to `limit` changes after the position, in their order.
 

@@ -38,7 +38,7 @@ _NETWORK = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
     # Among several hosts, not one that has become a standby: what it shows is of before.
-    "target_session_attrs": "read-write",
+    "target_session_attrs": "primary",
 }
 # The defaults of the server may be others. An answered write must outlive a power cut, and whoever has waited for a
 # lock must see what was written meanwhile. A process that stops in a transaction must not hold up the others for ever,

@@ -1,6 +1,8 @@
 """Brings a schema up to date: numbered files of SQL, each applied once, one after another, by one process at a time."""
 
+import logging
 import re
+import time
 from importlib import resources
 from typing import Any
 
@@ -12,13 +14,30 @@ from service.postgres.errors import SchemaTooNew
 _FILE = re.compile(r"(\d{4})_[a-z_]+\.sql")
 # The key of the lock under which migrations run: "instar" in ASCII.
 _LOCK = 0x696E73746172
+# Seconds of an attempt, and between two of them.
+_PATIENCE, _AGAIN = 1.0, 5.0
+
+log = logging.getLogger(__name__)
 
 
 def migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> None:
     """Apply to `schema` the migrations that it lacks, all or none. `connection` commits by itself.
 
-    Raises SchemaTooNew if it has one that this version does not know.
+    A table that somebody reads, as a dump does, is waited for in short attempts: whoever else reads it would wait
+    behind a long one. Raises SchemaTooNew if the schema has a migration that this version does not know.
     """
+    while True:
+        try:
+            _migrate(connection, schema)
+            return
+        except psycopg.errors.LockNotAvailable:
+            log.warning(
+                "the tables of %s are in use, as by a dump: it is brought up to date when they are free", schema
+            )
+        time.sleep(_AGAIN)
+
+
+def _migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> None:
     files = scripts()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -28,6 +47,7 @@ def migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Non
         if there == len(files):
             return
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{_PATIENCE * 1000:.0f}",))
         connection.execute(sql.SQL("SET LOCAL search_path TO {}, public").format(sql.Identifier(schema)))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"

@@ -257,7 +257,9 @@ class Reloads:
             gc.collect()
 
     async def _interrupted(self, job: Job) -> None:
-        if job.generation is not None or (job.kind == "reranker" and self._reranking.is_active(job)):
+        known = job.generation is not None or (job.kind == "reranker" and self._reranking.is_active(job))
+        # A stop does not wait for a store that is away: the job is resumed, and ends then.
+        if known or (not self._stopping and await self._endings.is_activated(job)):
             await self._end(job, "done")
         elif self._stopping:
             # The job stays unfinished in the records, to be resumed. Only crashes count as attempts.

@@ -51,8 +51,8 @@ class Following:
     ) -> None:
         """`changed` is called, in a step of the writing thread, when another process has changed the generations."""
         self.position = 0
-        # That of the change at the position; "": it is not known.
-        self._mark = ""
+        # That of the change at the position; None: it is not known.
+        self._mark: str | None = None
         self.changes = changes
         self._documents = documents
         self._keywords = keywords
@@ -74,6 +74,7 @@ class Following:
     def start(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
         self.position = self.changes.position()
+        self._mark = self.changes.mark(self.position)
         self._shown = self._documents.last_seq()
         self._builder.complete_up_to(lambda: self._shown)
         self.changes.on_turn(self.catch_up, self._require_whole)
@@ -102,16 +103,9 @@ class Following:
             if self.ended is not None:
                 raise StorageFailed(self.ended)
             looked = time.monotonic()
-            # With the one that was shown last, if the log still has it.
-            changes = self.changes.changes_after(self.position - 1, _SHOWN_TOGETHER + 1)
-            if changes and changes[0].position == self.position:
-                last = changes.pop(0)
-                if self._mark not in ("", last.mark):
-                    self._end()
-                self._mark = last.mark
+            self._require_shown()
+            changes = self.changes.changes_after(self.position, _SHOWN_TOGETHER)
             if not changes:
-                if self.changes.position() < self.position:
-                    self._end()
                 self._current_at = looked
                 return
             if changes[0].position > self.position + 1:
@@ -120,11 +114,20 @@ class Following:
             self._show(changes)
             self.position, self._mark = changes[-1].position, changes[-1].mark
 
-    def _end(self) -> None:
-        """Raise StorageFailed, from now on: the log has lost what is shown here.
+    def _require_shown(self) -> None:
+        """Raise StorageFailed, from then on, if the log has lost what is shown here.
 
         Its numbers are given again then, so what is shown here would pass for what others write.
         """
+        mark = self.changes.mark(self.position)
+        if mark is None:
+            # The log was trimmed of it, unless it ends before.
+            lost = self.changes.position() < self.position
+        else:
+            lost = self._mark not in (None, mark)
+            self._mark = mark
+        if not lost:
+            return
         self.ended = (
             "the database has lost changes that this replica shows, as a standby that is not synchronous loses them:"
             " stop this replica, remove the folders graphs and words from its data folder, and start it again"
@@ -214,7 +217,7 @@ class Following:
         show_missed(self._documents, self._keywords, indexes)
         self._close_gaps()
         self._changed()
-        self.position, self._mark = position, ""
+        self.position, self._mark = position, None
 
     def _show_words(self, change: Change, versions: dict[int, Document]) -> None:
         """Show the words of a change. Versions that are purged by now died later in the log."""

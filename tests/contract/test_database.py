@@ -144,7 +144,7 @@ def test_the_network_is_watched_unless_the_url_says_otherwise(relay: Relay, data
     assert parameters["keepalives_idle"] == "60"
     assert int(str(parameters["tcp_user_timeout"])) > 0
     assert parameters["keepalives"] == "1"
-    assert parameters["target_session_attrs"] == "read-write"
+    assert parameters["target_session_attrs"] == "primary"
 
 
 def test_a_database_that_cannot_keep_every_text_is_refused(server: Postgres) -> None:

@@ -82,13 +82,18 @@ def test_one_that_says_that_it_cannot_is_named_and_not_waited_for(database: Data
     assert sentence.startswith("the replica unable cannot prepare (it has no room)")
 
 
-def test_a_later_wish_goes_first_and_the_earlier_one_is_asked_again(database: Database) -> None:
+def test_a_later_wish_goes_first_and_the_earlier_one_is_asked_again_and_waits_as_long_as_before(
+    database: Database,
+) -> None:
     records, heartbeats = PostgresStore(database, MOST).records, Heartbeats(database)
     leader, other = state("leader"), state("other")
     for each in (leader, other):
         heartbeats.report(each)
     sharing = Sharing(Portions(database), leader.id, lambda _: None)
-    others = PostgresReplicas(records, heartbeats, sharing, leader.id, 60, lambda: None)
+    # One of two calls of the same process has less patience than the other takes.
+    hasty, patient = (
+        PostgresReplicas(records, heartbeats, sharing, leader.id, patience, lambda: None) for patience in (2, 60)
+    )
 
     async def prepare(model: str) -> None:
         await asyncio.to_thread(until, lambda: (wish := wished(records)) is not None and wish.model == model)
@@ -96,15 +101,17 @@ def test_a_later_wish_goes_first_and_the_earlier_one_is_asked_again(database: Da
         assert wish is not None
         heartbeats.report(replace(other, prepared=[wish.ticket]))
 
-    async def activate(model: str) -> None:
+    async def activate(others: PostgresReplicas, model: str) -> None:
         async with others.prepared(model, 0) as sentences:
             assert sentences == []
             activated.append(model)
 
     async def act() -> None:
-        reload = asyncio.create_task(activate("new@1"))
+        reload = asyncio.create_task(activate(hasty, "new@1"))
         await asyncio.to_thread(until, lambda: wished(records) is not None)
-        rollback = asyncio.create_task(activate("old@1"))
+        rollback = asyncio.create_task(activate(patient, "old@1"))
+        await asyncio.sleep(2.5)
+        heartbeats.report(other)
         await prepare("old@1")
         await rollback
         await prepare("new@1")

@@ -162,6 +162,12 @@ class PostgresChangeLog:
             ((position,),) = connection.execute("SELECT position FROM counters").fetchall()
         return int(position)
 
+    def mark(self, position: int) -> str | None:
+        """See `ChangeLog`."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT mark::text FROM changes WHERE position = %s", (position,)).fetchall()
+        return rows[0][0] if rows else None
+
     def changes_after(self, position: int, limit: int) -> list[Change]:
         """Return up to `limit` changes after the position, in their order."""
         with self._database.read() as connection:

@@ -111,6 +111,7 @@ def test_a_change_knows_its_position_before_and_after_its_commit(pair: Pair) -> 
     assert [change.position for change in changes] == prepared == [1, 2, 3]
     marks = [change.mark for change in changes]
     assert [change.mark for change in other.log.changes_after(0, 9)] == marks
+    assert [other.log.mark(position) for position in (1, 2, 3, 4)] == [*marks, None]
     assert len(set(marks)) == 3
     # Nothing has changed, so there is nothing to follow.
     assert one.documents.delete("default", ["a"], accept).position == other.log.position() == 3

@@ -50,7 +50,10 @@ class Database:
 
     def changes_after(self, position: int, _: int) -> list[Change]:
         self.counts.append(self.index.stats().documents)
-        return [change for change in self.log if position < change.position <= position + 2]
+        return [change for change in self.log if position < change.position <= position + 1]
+
+    def mark(self, position: int) -> str | None:
+        return next((change.mark for change in self.log if change.position == position), None)
 
     def last_seq(self) -> int:
         return 3 if self.counts else 1
