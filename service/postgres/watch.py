@@ -2,7 +2,8 @@
 
 A statement may take minutes, so no clock can tell a slow one from one that is lost. The server can: it is asked over a
 connection of its own. If that is not answered, the server is silent, and everybody who waits for it is cut off. If the
-server does not work on the statement, the question or the answer was lost on the way.
+server does not work on the statement, the question or the answer was lost on the way. Where the URL names several
+hosts, the one that has the statement is asked, since another one knows nothing of it.
 """
 
 import logging
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
 from service.errors import StorageAway
@@ -38,7 +40,7 @@ class _Silence(Exception):
 
 @dataclass
 class _Lent:
-    """A connection that somebody uses, to a `process` of the server.
+    """A connection that somebody uses, to a `process` of the server at an address (`conninfo`).
 
     `looks` counts those in a row that have met it waiting for an answer.
     """
@@ -46,6 +48,7 @@ class _Lent:
     connection: psycopg.Connection[Any]
     cut: Cut
     process: int
+    conninfo: str
     looks: int = 0
 
     def count(self) -> None:
@@ -74,7 +77,9 @@ class Watch:
     @contextmanager
     def over(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
         """Within the block, the connection is cut if a statement does not come back."""
-        lent = _Lent(connection, Cut(connection), connection.pgconn.backend_pid)
+        lent = _Lent(
+            connection, Cut(connection), connection.pgconn.backend_pid, _of_its_host(self._conninfo, connection)
+        )
         with self._changing:
             self._lent.append(lent)
         try:
@@ -101,21 +106,26 @@ class Watch:
         asked = [lent for lent in waiting if lent.looks % _LOOKS == 0]
         if not asked and not self._silent:
             return
-        try:
-            working = self._working([lent.process for lent in asked])
-            lost = [lent for lent in asked if lent.process not in working]
-            self._silent = False
-        except _Silence:
-            lost, self._silent = waiting, True
+        lost: list[_Lent] = []
+        silent = False
+        for conninfo in {lent.conninfo for lent in asked} or {self._conninfo}:
+            there = [lent for lent in asked if lent.conninfo == conninfo]
+            try:
+                working = self._working(conninfo, [lent.process for lent in there])
+                lost += [lent for lent in there if lent.process not in working]
+            except _Silence:
+                lost += [lent for lent in waiting if lent.conninfo == conninfo]
+                silent = True
+        self._silent = silent
         self._cut(lost)
 
-    def _working(self, processes: Sequence[int]) -> set[int]:
+    def _working(self, conninfo: str, processes: Sequence[int]) -> set[int]:
         """Return those of the server's processes that work on something; raises _Silence.
 
         A server that refuses a connection, because it has enough of them or is about to start, says nothing of them.
         """
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=_PATIENCE)
+            connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=_PATIENCE)
         except psycopg.errors.ConnectionTimeout as error:
             raise _Silence from error
         except psycopg.OperationalError:
@@ -136,3 +146,11 @@ class Watch:
                 lent.cut()
         if cut:
             log.warning("%d statements did not come back from PostgreSQL: their connections are cut", len(cut))
+
+
+def _of_its_host(conninfo: str, connection: psycopg.Connection[Any]) -> str:
+    """Return how to reach the host that the connection leads to, whatever it is by now."""
+    there = connection.info
+    return make_conninfo(
+        conninfo, host=there.host, hostaddr=there.hostaddr, port=there.port, target_session_attrs="any"
+    )

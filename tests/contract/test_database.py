@@ -75,6 +75,20 @@ def test_a_statement_to_a_silent_server_fails_and_later_ones_fail_at_once(relay:
     until(lambda: answers(behind), 20)
 
 
+@pytest.mark.usefixtures("behind")
+def test_a_statement_to_a_silent_host_fails_though_another_host_answers_that_it_is_not_there(
+    relay: Relay, database: Database
+) -> None:
+    port = conninfo_to_dict(relay.url())["port"]
+    # Nobody listens at port 1.
+    hosts = relay.url().replace(f"127.0.0.1:{port}", f"127.0.0.1:{port},127.0.0.1:1")
+    with closing(Database(hosts, database.schema, connections=1)) as opened:
+        ask(opened)
+        with relay.silent(), pytest.raises(StorageFailed, match="PostgreSQL cannot be used"):
+            ask(opened)
+        until(lambda: answers(opened), 20)
+
+
 def test_a_transaction_that_is_cut_off_in_its_commit_is_whole_or_not_at_all(
     relay: Relay, database: Database, behind: Database
 ) -> None:
