@@ -33,7 +33,7 @@ class Reranking:
 
     def first_stage(self, spec: SearchSpec) -> SearchSpec:
         """The search that finds the documents to order: all of them, whatever their score and their group."""
-        return replace(spec, k=self.top, offset=0, min_score=None, groups=None)
+        return replace(spec, k=self.top, offset=0, min_score=None, groups=None, page=self.portion)
 
 
 class RerankedSearch:

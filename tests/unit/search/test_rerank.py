@@ -62,5 +62,14 @@ def test_pages_put_together_are_the_whole(k: int) -> None:
     assert ids[:first] == [str(place) for place in np.argsort(-LOGITS[:first])]
 
 
+@pytest.mark.parametrize("offset", [0, 50, 990])
+def test_the_first_stage_has_the_pages_that_portions_are(offset: int) -> None:
+    rerankers: Any = SimpleNamespace(active=SimpleNamespace(record=SimpleNamespace(by_default=True)))
+    reranking = reranking_of(SearchRequest(query="q", k=10, offset=offset), rerankers, LIMIT)
+    assert reranking is not None
+    spec = reranking.first_stage(SearchSpec(10, "default", offset=offset, reach=LIMIT))
+    assert (spec.offset, spec.page, spec.reach) == (0, RERANK_TOP, LIMIT)
+
+
 def test_a_small_limit_leaves_a_shorter_portion() -> None:
     assert sorted(page(10, 0, 20) + page(10, 10, 20)) == sorted(map(str, range(20)))
