@@ -62,8 +62,10 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
         if active is None or (rerank is None and (not active.record.by_default or request.diversity)):
             return None
         portion = max(RERANK_TOP, request.k)
-        # Whole portions, whatever page is wanted, so that each document is on one page.
-        top = min(-(-end // portion) * portion, limit)
+        # Whole portions, whatever page is wanted, so that each document is on one page. Where some are left out, at
+        # least half of the documents before the last portion pass.
+        most = end if request.min_score is None and request.group_by is None else 2 * end
+        top = min(-(-most // portion) * portion, limit)
     elif rerank is False:
         return None
     else:
