@@ -55,7 +55,7 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
 
     Raises NotFound if there is no such reranker, InvalidRequest if the page reaches beyond what is reranked.
     """
-    rerank, end = request.rerank, request.offset + request.k
+    rerank, end, reach = request.rerank, request.offset + request.k, None
     if rerank is None or rerank is True:
         active = rerankers.acquire() if rerank else rerankers.active
         # A search that wants different results wants another order than that of relevance alone.
@@ -70,7 +70,8 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
         return None
     else:
         active, top = rerankers.acquire(rerank.model), rerank.top
-        portion = top
+        # Every page of such a search is of the same documents.
+        portion = reach = top
     if request.diversity:
         raise InvalidRequest("diversity has no meaning with rerank: leave one of the two out", "diversity")
     if not end <= top <= limit:
@@ -78,7 +79,7 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
             f"rerank.top must be offset + k ({end}) to {limit}: results are taken from the documents that are reranked",
             "rerank.top",
         )
-    return Reranking(active, top, portion, request.k, request.offset, request.min_score, group_spec(request))
+    return Reranking(active, top, portion, request.k, request.offset, request.min_score, group_spec(request), reach)
 
 
 def mode_of(request: SearchRequest, default: Mode, *, reranked: bool) -> Mode:

@@ -34,10 +34,14 @@ class Reranking:
     offset: int
     min_score: float | None
     groups: GroupSpec | None = None
+    # The documents of the first stage that all pages together may need; None: those that pages without it may.
+    reach: int | None = None
 
     def first_stage(self, spec: SearchSpec) -> SearchSpec:
         """The search that finds the documents to order: all of them, whatever their score and their group."""
-        return replace(spec, k=self.top, offset=0, min_score=None, groups=None, page=self.portion)
+        reach = spec.reach if self.reach is None else self.reach
+        unfiltered = replace(spec, offset=0, min_score=None, groups=None)
+        return replace(unfiltered, k=self.top, page=self.portion, reach=reach, standing_reach=spec.reach)
 
 
 class RerankedSearch:

@@ -51,8 +51,9 @@ class SearchSpec:
     groups: GroupSpec | None = None
     facets: FacetSpec | None = None
     # Sequence numbers of documents whose standing is wanted, too; without diversity. A hybrid search looks for them
-    # among the first `reach` of each part, too.
+    # among the first `standing_reach` of each part, too; 0: `reach`.
     standing_of: Sequence[int] = ()
+    standing_reach: int = 0
     reach: int = 0
     page: int = 0
 
@@ -265,7 +266,7 @@ class Retrieval:
             of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
         elif missing and vector is not None:
-            reach = max(spec.reach, DEPTH)
+            reach = max(spec.standing_reach or spec.reach, DEPTH)
             (dense,) = scope.dense(vector[None], reach)
             keyword, max_score = scope.by_keyword(query, reach)
             standings |= standings_in(continued(ranking, _fused(dense, keyword, max_score, spec)), missing)

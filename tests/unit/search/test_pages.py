@@ -148,6 +148,17 @@ def test_a_rank_of_a_hybrid_search_is_the_place_on_its_pages(collection: Collect
         ]
 
 
+def test_a_rank_is_looked_for_further_down_than_results(collection: Collection) -> None:
+    results = pages(collection, "hybrid")
+    wanted = tuple(seq for seq, _ in results[:200])
+    of_both = [
+        collection.rank("hybrid", k=10, reach=reach, standing_reach=REACH, standing_of=wanted).standings
+        for reach in (10, REACH)
+    ]
+    assert of_both[0] == of_both[1]
+    assert [of_both[0][seq].rank for seq in wanted] == list(range(1, 201))
+
+
 def test_a_least_score_ends_the_pages_where_they_fall_below_it(collection: Collection) -> None:
     results = pages(collection, "hybrid")
     for place in (40, 250):

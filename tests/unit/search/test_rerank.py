@@ -11,6 +11,7 @@ import pytest
 from service.api.schemas.search import RERANK_TOP, SearchRequest
 from service.api.search_inputs import reranking_of
 from service.corpus.base import Document
+from service.search.pages import depths
 from service.search.query import Hit, SearchResult
 from service.search.rerank import RerankedSearch
 from service.search.retrieval import SearchSpec
@@ -107,6 +108,15 @@ def test_the_first_stage_has_the_pages_that_portions_are(offset: int) -> None:
     assert reranking is not None
     spec = reranking.first_stage(SearchSpec(10, "default", offset=offset, reach=LIMIT))
     assert (spec.offset, spec.page, spec.reach) == (0, RERANK_TOP, LIMIT)
+
+
+def test_documents_that_are_named_are_all_that_the_first_stage_looks_for() -> None:
+    rerankers: Any = SimpleNamespace(acquire=lambda _: None)
+    reranking = reranking_of(SearchRequest.model_validate({"query": "q", "rerank": {"top": 200}}), rerankers, LIMIT)
+    assert reranking is not None
+    spec = reranking.first_stage(SearchSpec(10, "default", mode="hybrid", reach=LIMIT))
+    assert depths(spec.k, spec.reach, spec.first_depth) == (100, 200)
+    assert spec.standing_reach == LIMIT
 
 
 def test_a_small_limit_leaves_a_shorter_portion() -> None:
