@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from inspect import signature
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Depends
 
@@ -58,7 +58,15 @@ class Router(APIRouter):
 
 def _names_collection_in_body(handler: Callable[..., Any]) -> bool:
     kinds = get_type_hints(handler)
-    return any("collection" in getattr(kinds[name], "model_fields", {}) for name in signature(handler).parameters)
+    return any(_names_collection(kinds[name]) for name in signature(handler).parameters)
+
+
+def _names_collection(kind: Any) -> bool:
+    """Say whether a body of that kind, or an item of a list in it, has a collection."""
+    if get_origin(kind) is list:
+        return any(map(_names_collection, get_args(kind)))
+    fields = getattr(kind, "model_fields", {})
+    return "collection" in fields or any(_names_collection(field.annotation) for field in fields.values())
 
 
 def describe(router: APIRouter, call: str, handler: Callable[..., Any], operation: Operation, **options: Any) -> None:

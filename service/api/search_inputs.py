@@ -55,20 +55,23 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
 
     Raises NotFound if there is no such reranker, InvalidRequest if the page reaches beyond what is reranked.
     """
-    rerank, end = request.rerank, request.offset + request.k
+    rerank, end, reach = request.rerank, request.offset + request.k, None
     if rerank is None or rerank is True:
         active = rerankers.acquire() if rerank else rerankers.active
         # A search that wants different results wants another order than that of relevance alone.
         if active is None or (rerank is None and (not active.record.by_default or request.diversity)):
             return None
         portion = max(RERANK_TOP, request.k)
-        # Whole portions, whatever page is wanted, so that each document is on one page.
-        top = min(-(-end // portion) * portion, limit)
+        # Whole portions, whatever page is wanted, so that each document is on one page. Where some are left out, at
+        # least half of the documents before the last portion pass.
+        most = end if request.min_score is None and request.group_by is None else 2 * end
+        top = min(-(-most // portion) * portion, limit)
     elif rerank is False:
         return None
     else:
         active, top = rerankers.acquire(rerank.model), rerank.top
-        portion = top
+        # Every page of such a search is of the same documents.
+        portion = reach = top
     if request.diversity:
         raise InvalidRequest("diversity has no meaning with rerank: leave one of the two out", "diversity")
     if not end <= top <= limit:
@@ -76,7 +79,7 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
             f"rerank.top must be offset + k ({end}) to {limit}: results are taken from the documents that are reranked",
             "rerank.top",
         )
-    return Reranking(active, top, portion, request.k, request.offset, request.min_score, group_spec(request))
+    return Reranking(active, top, portion, request.k, request.offset, request.min_score, group_spec(request), reach)
 
 
 def mode_of(request: SearchRequest, default: Mode, *, reranked: bool) -> Mode:

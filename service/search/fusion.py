@@ -59,3 +59,8 @@ def by_rank(dense: Scored, keyword: Scored, weights: Weights) -> list[tuple[int,
 
 def _best_first(scores: dict[int, float]) -> list[tuple[int, float]]:
     return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))
+
+
+def from_score(scored: Scored, min_score: float | None) -> Scored:
+    """Return the documents with that score or a higher one; None: all."""
+    return scored if min_score is None else [(seq, score) for seq, score in scored if score >= min_score]

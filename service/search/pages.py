@@ -1,8 +1,8 @@
 """The pages of one search share their depths, so that each document is on one of them, and on no other.
 
-A fusion, and a choice of results that differ, depend on how far down the parts of a search were looked at. The first
-`DEPTH` results come from so many of each part, whatever page is wanted, and cost no more than they have to. The others
-come from as many as any page may need.
+A fusion, and a choice of results that differ, depend on how far down the parts of a search were looked at. So does a
+search by vector, which walks further through a graph then. So the first results come from so many of each part,
+whatever page is wanted, and cost no more than they have to. The others come from as many as any page may need.
 """
 
 from service.search.fusion import Scored
@@ -11,14 +11,17 @@ from service.search.fusion import Scored
 DEPTH = 100
 
 
-def depths(end: int, reach: int, *, settled: bool) -> tuple[int, ...]:
-    """Return how far down the parts are looked at for results up to `end`: for the first ones, and for the others.
+def depths(end: int, reach: int, first: int = DEPTH) -> tuple[int, ...]:
+    """Return how far down the parts are looked at for results up to `end`: for the `first` ones, and for the others.
 
-    `reach` is the end of the last page that there may be. A `settled` ranking is the same however far one looks.
+    Those up to `DEPTH` have a depth of their own, which takes less than that of the others. `reach` is the end of the
+    last page that there may be.
     """
-    if settled:
-        return (end,)
-    return (DEPTH,) if end <= DEPTH else (DEPTH, max(end, reach))
+    if end <= first:
+        return (first,)
+    if end <= DEPTH:
+        return (first, DEPTH)
+    return tuple(sorted({first, max(first, DEPTH), max(end, reach)}))
 
 
 def continued(beginning: Scored, deeper: Scored) -> Scored:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from service.machine.resources import processors
 from service.search.conditions import meeting_in
 from service.search.diversity import diverse
 from service.search.facets import Counts, FacetCounter, FacetSpec
-from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
+from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score, from_score
 from service.search.grouping import Groups, GroupSpec
 from service.search.pages import DEPTH, continued, depths
 from service.search.passages import Passages, passages_of
@@ -35,7 +36,7 @@ class SearchSpec:
 
     `fusion` and `weights` are for a hybrid search; the default weights depend on `fusion`. `diversity` is 0 to 1.
     With `groups` there is no diversity, and no document's standing. `reach` is the end of the last page that the caller
-    may ask for; a search without pages needs none.
+    may ask for; a search without pages needs none. `page` is the size of a page if `k` are several; 0: it is `k`.
     """
 
     k: int
@@ -50,9 +51,18 @@ class SearchSpec:
     groups: GroupSpec | None = None
     facets: FacetSpec | None = None
     # Sequence numbers of documents whose standing is wanted, too; without diversity. A hybrid search looks for them
-    # among the first `reach` of each part, too.
+    # among the first `standing_reach` of each part, too; 0: `reach`.
     standing_of: Sequence[int] = ()
+    standing_reach: int = 0
     reach: int = 0
+    page: int = 0
+
+    @property
+    def first_depth(self) -> int:
+        """The end of the results that come from a depth of their own. A ranking by keyword is the same at any depth."""
+        if self.diversity or self.mode == "hybrid":
+            return DEPTH
+        return self.offset + self.k if self.mode == "keyword" else self.page or self.k
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ class Retrieval:
     def keyword_parts(self, index: Views, queries: Sequence[str], spec: SearchSpec) -> list[KeywordPart]:
         """Return the part of each query's ranking that depends on no vector, for several indexes to be ranked with."""
         scope = self._scope(index, spec)
-        depth = max(depths(spec.offset + spec.k, spec.reach, settled=False))
+        depth = max(depths(spec.offset + spec.k, spec.reach))
         return [scope.by_keyword(query, depth) for query in queries]
 
     def rank(
@@ -108,24 +118,23 @@ class Retrieval:
                 for query, vector, facets in zip(queries, query_vectors, counts, strict=True)
             ]
         end = spec.offset + spec.k
-        settled = spec.mode != "hybrid" and not spec.diversity
         of_depths = [
             self._ranked(scope, queries, vectors, spec, depth, keyword_parts)
-            for depth in depths(end, spec.reach, settled=settled)
+            for depth in depths(end, spec.reach, spec.first_depth)
         ]
         rankings: list[Ranking] = []
         for row, query in enumerate(queries):
             vector = None if vectors is None else vectors[row]
             beginning, *deeper = [each[row].scored for each in of_depths]
-            ranked = beginning if settled else beginning[:DEPTH]
-            ranked = continued(ranked, deeper[0]) if deeper else ranked
+            ranked = reduce(continued, deeper, beginning[: spec.first_depth])
+            parts = of_depths[-1][row].parts if spec.mode == "hybrid" else {spec.mode: ranked}
             standings = self._standings(scope, query, vector, spec, ranked) if spec.standing_of else {}
             if spec.diversity:
-                eligible = [_from_score(ranking, spec.min_score) for ranking in (beginning, *deeper)]
+                eligible = [from_score(ranking, spec.min_score) for ranking in (beginning, *deeper)]
                 ranked = diverse(scope.view, vector, eligible, end, spec.diversity)
-            scored = _from_score(ranked, spec.min_score)[spec.offset : end]
+            scored = from_score(ranked, spec.min_score)[spec.offset : end]
             passages = passages_of(scope.view, vector, scored)
-            rankings.append(Ranking(scored, of_depths[-1][row].parts, standings, passages, counts[row]))
+            rankings.append(Ranking(scored, parts, standings, passages, counts[row]))
         return rankings
 
     def _ranked(
@@ -190,9 +199,11 @@ class Retrieval:
     ) -> Ranking:
         """Take the page from groups that have room."""
         end = spec.offset + spec.k
+        # By vector a page comes from as far down as it takes itself, because groups for all pages take far longer.
+        first = DEPTH if spec.mode == "hybrid" else end
         taken: Scored = []
         parts: Mapping[Component, Scored] = {}
-        for most in depths(end, spec.reach, settled=spec.mode != "hybrid"):
+        for most in depths(end, spec.reach, first):
             taken, parts = self._taken(scope, query, vector, spec, group_spec, most, taken)
             if len(taken) < most:
                 break
@@ -226,7 +237,7 @@ class Retrieval:
             ranking: Scored = next(iter(parts.values()))
             if spec.mode == "hybrid":
                 ranking = _fused(parts["dense"], parts["keyword"], max_score, spec)
-            eligible = _from_score(ranking, spec.min_score)
+            eligible = from_score(ranking, spec.min_score)
             groups = Groups(self._documents, group_spec, most)
             groups.take(continued(beginning, eligible))
             ended = len(eligible) < len(ranking) or all(len(portion) < depth for portion in portions.values())
@@ -255,7 +266,7 @@ class Retrieval:
             of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
         elif missing and vector is not None:
-            reach = max(spec.reach, DEPTH)
+            reach = max(spec.standing_reach or spec.reach, DEPTH)
             (dense,) = scope.dense(vector[None], reach)
             keyword, max_score = scope.by_keyword(query, reach)
             standings |= standings_in(continued(ranking, _fused(dense, keyword, max_score, spec)), missing)
@@ -285,7 +296,3 @@ def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -
     if spec.fusion == "rank":
         return by_rank(dense, keyword, weights)
     return by_score(dense, [(seq, score / max_score) for seq, score in keyword], weights)
-
-
-def _from_score(scored: Scored, min_score: float | None) -> Scored:
-    return scored if min_score is None else [(seq, score) for seq, score in scored if score >= min_score]

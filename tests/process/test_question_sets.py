@@ -44,4 +44,7 @@ def test_what_cannot_be_saved_is_an_error_that_names_the_field(tiny_server: Serv
     for name, body, status, param in REFUSED:
         answer = tiny_server.client.put(f"{PATH}/{name}", json=body)
         assert (answer.status_code, answer.json()["error"]["param"]) == (status, param), body
+    for method in ("PUT", "POST"):
+        answer = tiny_server.client.request(method, f"{PATH}/a?collection=other", json={"questions": [{"query": "a"}]})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "collection")
     assert tiny_server.get(PATH)["sets"] == []

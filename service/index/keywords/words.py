@@ -8,7 +8,6 @@ word as well, whatever its skin tone or presentation.
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 
@@ -43,6 +42,8 @@ _ASCII_WORDS = re.compile(r"[0-9A-Za-z]+")
 
 # Vowels and final consonants of Hangul, which NFKC joins with the character before, as it does marks.
 _JOINING_JAMO = range(0x1160, 0x1200)
+# Blocks that have all characters which NFKC may join with the one before.
+_MAY_JOIN = (range(0x0300, 0x10000), range(0x10000, 0x1F000), range(0xE0100, 0xE01F0))
 # The most marks in a row that NFKC puts in order, which takes the square of their number (UAX 15, Stream-Safe Text).
 _MOST_MARKS = 30
 # It ends a row of marks, and is dropped with the diacritics.
@@ -92,34 +93,50 @@ def origins(text: str) -> list[tuple[str, int, int]]:
     """Return the words of a text, each with its span [start, end) in characters of the text."""
     if text.isascii():
         return [(match[0].lower(), *match.span()) for match in _ASCII_WORDS.finditer(text)]
+    replacements = [_LETTERS[ord(character)] for character in text]
+    # By the end of a character, that of those that NFKC joins with it.
+    joined: dict[int, int] = {}
+    composed: dict[str, str] = {}
+    for match in _joining().finditer(text):
+        start, end = match.span()
+        start -= start > 0
+        part = text[start:end]
+        if part not in composed:
+            composed[part] = spaced(part)
+        replacements[start] = composed[part]
+        for position in range(start + 1, end):
+            replacements[position] = ""
+        joined[start + 1] = end
     letters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     within = False
-    for start, end in _composing(text):
-        for letter in _LETTERS[ord(text[start])] if end == start + 1 else spaced(text[start:end]):
+    for position, replacement in enumerate(replacements):
+        for letter in replacement:
             if letter == " ":
                 within = False
             elif within:
                 letters.append(letter)
-                ends[-1] = end
+                ends[-1] = position + 1
             else:
                 letters += (" ", letter)
-                starts.append(start)
-                ends.append(end)
+                starts.append(position)
+                ends.append(position + 1)
                 within = True
+    if joined:
+        ends = [joined.get(end, end) for end in ends]
     return list(zip("".join(letters).split(), starts, ends, strict=True))
 
 
-def _composing(text: str) -> Iterator[tuple[int, int]]:
-    """Return the spans of the smallest parts that NFKC changes by themselves."""
-    starts = [position for position, character in enumerate(text) if not position or not _joins(character)]
-    return zip(starts, [*starts[1:], len(text)], strict=True)
-
-
 @cache
+def _joining() -> re.Pattern[str]:
+    """Return the pattern of characters in a row that NFKC may join with the one before."""
+    joining = ["".join(filter(_joins, map(chr, block))) for block in _MAY_JOIN]
+    # Most characters are in none of the blocks, whose first and last ones are compared sooner than all of them.
+    return re.compile(f"(?:{'|'.join(f'(?=[{each[0]}-{each[-1]}])[{each}]' for each in joining)})+")
+
+
 def _joins(character: str) -> bool:
-    """Say whether NFKC may join the character with the one before."""
     first = unicodedata.normalize("NFKD", character)[0]
     return unicodedata.category(first)[0] == "M" or ord(first) in _JOINING_JAMO
 

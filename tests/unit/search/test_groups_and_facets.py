@@ -11,6 +11,7 @@ import pytest
 from service.corpus import filters
 from service.corpus.base import Document
 from service.corpus.memory.store import MemoryStore
+from service.index.base import IndexFactory
 from service.index.exact import ExactIndexes
 from service.index.keywords.index import TwoPartKeywords
 from service.index.rows import whole
@@ -35,13 +36,19 @@ def unit(vectors: Any) -> Vectors:
 class Collection:
     """Documents with vectors, and a query with one."""
 
-    def __init__(self, folder: Path, metadata: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        metadata: Sequence[dict[str, Any]],
+        indexes: IndexFactory | None = None,
+        dimensions: int = DIMENSIONS,
+    ) -> None:
         random = np.random.default_rng(11)
         self.store = MemoryStore(10)
-        self.index = ExactIndexes(VectorFolder(folder)).open("f", DIMENSIONS)
-        self.query = unit(random.normal(size=(1, DIMENSIONS)))
+        self.index = (indexes or ExactIndexes(VectorFolder(folder))).open("f", dimensions)
+        self.query = unit(random.normal(size=(1, dimensions)))
         vectors = unit(
-            random.normal(size=(len(metadata), DIMENSIONS)) + self.query * np.linspace(3, 0, len(metadata))[:, None]
+            random.normal(size=(len(metadata), dimensions)) + self.query * np.linspace(3, 0, len(metadata))[:, None]
         )
         documents = [
             Document(f"d{number}", " ".join(random.choice(WORDS, size=3)), each) for number, each in enumerate(metadata)

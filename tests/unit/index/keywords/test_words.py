@@ -1,5 +1,6 @@
 """Words: identifiers, any script, and what both sides of a keyword search agree on."""
 
+import sys
 import time
 import unicodedata
 from itertools import pairwise
@@ -136,6 +137,24 @@ def test_a_decomposed_text_has_the_words_and_highlights_of_the_composed(query: s
         for each, places in zip((composed, decomposed), both, strict=True)
     )
     assert marked == other
+
+
+# Marks of all kinds beside letters of many scripts, joiners, and what has a composition of several characters.
+HOSTILE = "aé\u0301\u0308\u0316\u0344か\u3099ﾃﾞ한\u1161\u11ab½ -\u034f\u0f77\u200d\ufe0fहि👍🏽\U0001d165\U000e0100"
+
+
+@given(st.text(st.one_of(st.sampled_from(HOSTILE), st.characters(codec="utf-8")), max_size=20))
+def test_words_with_their_places_are_those_that_are_looked_up(text: str) -> None:
+    origins = words.origins(text)
+    assert [word for word, _, _ in origins] == words.spaced(text).split()
+    # Each place ends where nothing joins the character before.
+    assert all(end == len(text) or not words._joining().match(text[end]) for _, _, end in origins)
+
+
+def test_no_character_joins_the_one_before_but_those_that_are_looked_for() -> None:
+    joining = words._joining()
+    characters = [chr(code) for code in range(sys.maxunicode + 1)]
+    assert [each for each in characters if joining.match(each)] == [each for each in characters if words._joins(each)]
 
 
 @pytest.mark.parametrize("marks", ["\u0301\u0316", "\U0001d165\U0001d16d"])
