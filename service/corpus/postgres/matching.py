@@ -29,7 +29,8 @@ _IN_RANGE = {
     name: _COMPARED.format(sign) + " AND seq > %s"
     for name, sign in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<="))
 }
-_UNLIKE_A_DATE = f" AND convert_from(word, 'UTF8') !~ '^({LIKE_A_DATE})$'"
+# A word may have U+0000, which no text of PostgreSQL has. Escaped, a date is what it was.
+_UNLIKE_A_DATE = f" AND encode(word, 'escape') !~ '^({LIKE_A_DATE})$'"
 
 
 def meeting(connection: Connection, collection: str, condition: Condition, after: int = 0) -> Seqs:
